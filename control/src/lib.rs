@@ -1,1 +1,11 @@
-//! Placeholder while the workspace is laid.
+//! What the control plane decides: who is registered, which version a caller gets, whether a rollout
+//! may go on, what may be retired.
+//!
+//! Pure: every loop of the gateway gathers facts, asks here, and performs the answer. There is no
+//! runtime, clock, randomness, file, socket or environment in here; time and hashed inputs are
+//! arguments.
+
+pub mod id;
+pub mod lease;
+pub mod registration;
+pub mod registry;

@@ -1,1 +1,12 @@
-//! Placeholder while the workspace is laid.
+//! What a graph is and what an operation on it means: descriptors become subgraphs, subgraphs a
+//! supergraph, an operation a plan, and response bytes JSON.
+//!
+//! Pure: values in, values and diagnostics out. There is no runtime, clock, randomness, file, socket
+//! or environment in here, so nothing can fail for a reason outside the arguments.
+
+pub mod diagnostic;
+pub mod digest;
+pub mod subgraph;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use digest::Digest;

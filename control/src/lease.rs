@@ -1,0 +1,175 @@
+//! When an instance that stopped sending heartbeats is suspect, and when it is gone.
+//!
+//! Time is the monotonic age of the registry, handed in by the caller. Heartbeats change nothing but
+//! this table: they are not events and are not stored, because after a restart every lease gets its
+//! full time anyway, so that nobody goes because the registry was away.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::id::{InstanceId, LeaseId, ServiceName};
+
+/// The shortest time to live that is granted.
+pub const TTL_MIN_S: u16 = 5;
+/// The longest.
+pub const TTL_MAX_S: u16 = 300;
+/// Heartbeats a time to live: two may be lost before an instance goes.
+pub const HEARTBEATS: u16 = 3;
+
+/// All leases that live.
+#[derive(Clone, Debug, Default)]
+pub struct Leases {
+    by_id: HashMap<LeaseId, Lease>,
+}
+
+#[derive(Clone, Debug)]
+struct Lease {
+    service: ServiceName,
+    id: InstanceId,
+    ttl: Duration,
+    heard_at: Duration,
+    silent: bool,
+}
+
+/// What happened to a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Two heartbeats are missing.
+    Silent(ServiceName, InstanceId),
+    /// Its time has passed; it is no longer in the table.
+    Expired(ServiceName, InstanceId),
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// It lives for so many seconds more.
+    For(u16),
+    /// The same, and the instance had been silent.
+    Again(u16, ServiceName, InstanceId),
+    /// There is no such lease.
+    Unknown,
+}
+
+impl Leases {
+    /// Starts a lease, or starts it anew.
+    pub fn grant(&mut self, lease: LeaseId, of: (ServiceName, InstanceId), ttl_s: u16, now: Duration) {
+        let ttl = Duration::from_secs(ttl_s.into());
+        let (service, id) = of;
+        self.by_id.insert(lease, Lease { service, id, ttl, heard_at: now, silent: false });
+    }
+
+    /// Ends a lease without a trace.
+    pub fn revoke(&mut self, lease: LeaseId) {
+        self.by_id.remove(&lease);
+    }
+
+    /// A heartbeat.
+    pub fn renew(&mut self, lease: LeaseId, now: Duration) -> Renewed {
+        let Some(found) = self.by_id.get_mut(&lease) else { return Renewed::Unknown };
+        found.heard_at = now;
+        let ttl_s = u16::try_from(found.ttl.as_secs()).unwrap_or(TTL_MAX_S);
+        if std::mem::take(&mut found.silent) {
+            Renewed::Again(ttl_s, found.service.clone(), found.id.clone())
+        } else {
+            Renewed::For(ttl_s)
+        }
+    }
+
+    /// What fell due until now, in order of service and instance. Calling it late or twice is harmless.
+    pub fn step(&mut self, now: Duration) -> Vec<Due> {
+        let mut due = Vec::new();
+        self.by_id.retain(|_, lease| {
+            let quiet = now.saturating_sub(lease.heard_at);
+            if quiet >= lease.ttl {
+                due.push(Due::Expired(lease.service.clone(), lease.id.clone()));
+                return false;
+            }
+            if quiet * u32::from(HEARTBEATS) >= lease.ttl * u32::from(HEARTBEATS - 1) && !lease.silent {
+                lease.silent = true;
+                due.push(Due::Silent(lease.service.clone(), lease.id.clone()));
+            }
+            true
+        });
+        due.sort_by(|a, b| a.whose().cmp(&b.whose()));
+        due
+    }
+}
+
+impl Due {
+    fn whose(&self) -> (&ServiceName, &InstanceId) {
+        match self {
+            Due::Silent(service, id) | Due::Expired(service, id) => (service, id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(id: &str) -> (ServiceName, InstanceId) {
+        ("catalog".parse().unwrap(), id.parse().unwrap())
+    }
+
+    fn lease(byte: u8) -> LeaseId {
+        LeaseId::from_random([byte; 16])
+    }
+
+    fn silent(id: &str) -> Due {
+        Due::Silent(of(id).0, of(id).1)
+    }
+
+    fn expired(id: &str) -> Due {
+        Due::Expired(of(id).0, of(id).1)
+    }
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_silent_instance_is_suspect_after_two_heartbeats_and_gone_after_its_time() {
+        let mut leases = Leases::default();
+        leases.grant(lease(1), of("a"), 15, s(0));
+        for (at, due) in [
+            (0, vec![]),
+            (9, vec![]),
+            (10, vec![silent("a")]),
+            (14, vec![]),
+            (15, vec![expired("a")]),
+            (16, vec![]),
+        ] {
+            assert_eq!(leases.step(s(at)), due, "after {at} s");
+        }
+        assert_eq!(leases.renew(lease(1), s(16)), Renewed::Unknown);
+    }
+
+    #[test]
+    fn a_heartbeat_keeps_an_instance_and_tells_when_it_had_been_silent() {
+        let mut leases = Leases::default();
+        leases.grant(lease(1), of("a"), 15, s(0));
+        assert_eq!(leases.renew(lease(1), s(5)), Renewed::For(15));
+        assert_eq!(leases.step(s(15)), vec![silent("a")]);
+        assert_eq!(leases.renew(lease(1), s(16)), Renewed::Again(15, of("a").0, of("a").1));
+        assert_eq!(leases.renew(lease(1), s(17)), Renewed::For(15));
+        assert_eq!(leases.step(s(26)), vec![]);
+    }
+
+    #[test]
+    fn a_table_looked_at_late_skips_what_no_longer_matters() {
+        let mut leases = Leases::default();
+        leases.grant(lease(1), of("b"), 5, s(0));
+        leases.grant(lease(2), of("a"), 5, s(0));
+        leases.grant(lease(3), of("c"), 60, s(0));
+        assert_eq!(leases.step(s(100)), vec![expired("a"), expired("b"), expired("c")]);
+    }
+
+    #[test]
+    fn a_revoked_lease_never_falls_due() {
+        let mut leases = Leases::default();
+        leases.grant(lease(1), of("a"), 5, s(0));
+        leases.revoke(lease(1));
+        assert_eq!(leases.step(s(100)), vec![]);
+    }
+}

@@ -1,0 +1,386 @@
+//! What is registered: instances, the versions they belong to, and how events change that.
+//!
+//! A `Snapshot` is immutable; `apply` makes the next one and shares all that did not change. Instances
+//! come and go. Versions stay: (service, version) is bound to its descriptors for ever, also when no
+//! instance is left, so that a tag can never come to mean something else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use turnout_schema::Digest;
+
+use crate::id::{InstanceId, LeaseId, ServiceName, Timestamp, Version};
+
+/// One process of one version of a service, as it described itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The service it belongs to.
+    pub service: ServiceName,
+    /// Its name inside the service.
+    pub id: InstanceId,
+    /// The version it runs.
+    pub version: Version,
+    /// When its process started, in nanoseconds since 1970; 0 when it did not say.
+    pub incarnation: u64,
+    /// Where it is reached; never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// Its descriptors; `None` asks for server reflection.
+    pub schema: Option<SchemaRef>,
+    /// Its share of calls among the instances of its version, 0 to 1000.
+    pub weight: u16,
+    /// Whether it takes new calls.
+    pub intent: Intent,
+    /// How it may be probed.
+    pub health: Health,
+    /// What its author wants operators to see.
+    pub meta: BTreeMap<String, String>,
+}
+
+/// An address of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How to speak to it.
+    pub scheme: Scheme,
+    /// A host name or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The zone it is in; empty when it did not say.
+    pub zone: String,
+}
+
+impl Endpoint {
+    /// The address as it is written in a registration.
+    pub fn url(&self) -> String {
+        let scheme = self.scheme.as_str();
+        if self.host.contains(':') {
+            format!("{scheme}://[{}]:{}", self.host, self.port)
+        } else {
+            format!("{scheme}://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// How an endpoint is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// gRPC over plain TCP.
+    Grpc,
+    /// gRPC over TLS.
+    Grpcs,
+}
+
+impl Scheme {
+    /// The part of a URL before `://`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Grpc => "grpc",
+            Scheme::Grpcs => "grpcs",
+        }
+    }
+}
+
+/// Which descriptors a version has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaRef {
+    /// The digest of the stored descriptor set.
+    pub digest: Digest,
+    /// The protobuf services that belong to this registration; empty: all of the set.
+    pub services: Vec<String>,
+}
+
+/// What an instance says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It takes calls.
+    Up,
+    /// It finishes what it has and takes no new calls.
+    Draining,
+}
+
+/// How an instance may be probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// By the standard gRPC health service.
+    Grpc,
+    /// By opening a connection.
+    Tcp,
+    /// Not at all.
+    None,
+}
+
+impl Health {
+    /// The word in a registration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Grpc => "grpc",
+            Health::Tcp => "tcp",
+            Health::None => "none",
+        }
+    }
+}
+
+/// What the registry makes of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It takes calls and its heartbeats arrive.
+    Up,
+    /// It said that it is about to go.
+    Draining,
+    /// Its heartbeats stopped arriving; it is not gone yet.
+    Suspect,
+}
+
+impl Standing {
+    /// The word that people and machines read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Up => "up",
+            Standing::Draining => "draining",
+            Standing::Suspect => "suspect",
+        }
+    }
+}
+
+/// An instance in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// What it said.
+    pub instance: Arc<Instance>,
+    /// What keeps it registered.
+    pub lease: LeaseId,
+    /// Seconds without a heartbeat after which it goes.
+    pub ttl_s: u16,
+    /// When this registration was accepted.
+    pub registered_at: Timestamp,
+    /// Whether heartbeats stopped arriving.
+    pub silent: bool,
+}
+
+impl Registered {
+    /// What the registry makes of it.
+    pub fn standing(&self) -> Standing {
+        match (self.instance.intent, self.silent) {
+            (Intent::Draining, _) => Standing::Draining,
+            (Intent::Up, true) => Standing::Suspect,
+            (Intent::Up, false) => Standing::Up,
+        }
+    }
+}
+
+/// What is known of a version, whether or not an instance of it lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// Its descriptors, for ever; `None` while no instance has named any.
+    pub digest: Option<Digest>,
+    /// When it was first registered.
+    pub first_seen: Timestamp,
+}
+
+/// All that is registered under one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Every version ever registered.
+    pub versions: BTreeMap<Version, VersionRecord>,
+    /// Every instance that lives.
+    pub instances: BTreeMap<InstanceId, Registered>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An instance came, or changed what it says.
+    Up(Registered),
+    /// Its heartbeats stopped arriving.
+    Silent(ServiceName, InstanceId),
+    /// They arrive again.
+    Heard(ServiceName, InstanceId),
+    /// It went.
+    Down(ServiceName, InstanceId, Why),
+}
+
+/// Why an instance went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It said goodbye.
+    Deregistered,
+    /// Its lease ended.
+    Expired,
+}
+
+impl Why {
+    /// The word that people and machines read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Deregistered => "deregistered",
+            Why::Expired => "expired",
+        }
+    }
+}
+
+/// Everything that is registered, at one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Counts changes; never goes back, also across restarts.
+    pub revision: u64,
+    services: BTreeMap<ServiceName, Arc<Service>>,
+}
+
+impl Snapshot {
+    /// What was stored: versions and instances as they were at a revision.
+    pub fn restore(revision: u64, services: BTreeMap<ServiceName, Service>) -> Snapshot {
+        let services = services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect();
+        Snapshot { revision, services }
+    }
+
+    /// The services by name.
+    pub fn services(&self) -> impl Iterator<Item = (&ServiceName, &Service)> {
+        self.services.iter().map(|(name, service)| (name, service.as_ref()))
+    }
+
+    /// One service.
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.get(name).map(Arc::as_ref)
+    }
+
+    /// One instance.
+    pub fn instance(&self, service: &ServiceName, id: &InstanceId) -> Option<&Registered> {
+        self.service(service)?.instances.get(id)
+    }
+
+    /// All instances, by service and id.
+    pub fn instances(&self) -> impl Iterator<Item = &Registered> {
+        self.services.values().flat_map(|service| service.instances.values())
+    }
+
+    /// The snapshot after this event, one revision on. Events about instances that are not there
+    /// change nothing but the revision, so that repeating one is harmless.
+    #[must_use]
+    pub fn apply(&self, event: &Event) -> Snapshot {
+        let mut next = Snapshot { revision: self.revision + 1, services: self.services.clone() };
+        match event {
+            Event::Up(registered) => next.up(registered),
+            Event::Silent(service, id) => next.hear(service, id, true),
+            Event::Heard(service, id) => next.hear(service, id, false),
+            Event::Down(service, id, _) => {
+                if let Some(service) = next.services.get_mut(service) {
+                    Arc::make_mut(service).instances.remove(id);
+                }
+            }
+        }
+        next
+    }
+
+    fn up(&mut self, registered: &Registered) {
+        let instance = &registered.instance;
+        let service = Arc::make_mut(self.services.entry(instance.service.clone()).or_default());
+        let digest = instance.schema.as_ref().map(|schema| schema.digest);
+        let record = service
+            .versions
+            .entry(instance.version.clone())
+            .or_insert(VersionRecord { digest, first_seen: registered.registered_at });
+        record.digest = record.digest.or(digest);
+        service.instances.insert(instance.id.clone(), registered.clone());
+    }
+
+    fn hear(&mut self, service: &ServiceName, id: &InstanceId, silent: bool) {
+        if let Some(service) = self.services.get_mut(service)
+            && service.instances.contains_key(id)
+            && let Some(registered) = Arc::make_mut(service).instances.get_mut(id)
+        {
+            registered.silent = silent;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn registered(service: &str, id: &str, version: &str) -> Registered {
+        let instance = Instance {
+            service: service.parse().unwrap(),
+            id: id.parse().unwrap(),
+            version: version.parse().unwrap(),
+            incarnation: 1,
+            endpoints: vec![Endpoint {
+                scheme: Scheme::Grpc,
+                host: "127.0.0.1".into(),
+                port: 50051,
+                zone: String::new(),
+            }],
+            schema: Some(SchemaRef { digest: Digest::of(version.as_bytes()), services: Vec::new() }),
+            weight: 100,
+            intent: Intent::Up,
+            health: Health::Grpc,
+            meta: BTreeMap::new(),
+        };
+        Registered {
+            instance: Arc::new(instance),
+            lease: LeaseId::from_random([1; 16]),
+            ttl_s: 15,
+            registered_at: Timestamp(1),
+            silent: false,
+        }
+    }
+
+    fn down(registered: &Registered) -> Event {
+        let instance = &registered.instance;
+        Event::Down(instance.service.clone(), instance.id.clone(), Why::Expired)
+    }
+
+    #[test]
+    fn a_version_outlives_its_instances() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let up = Snapshot::default().apply(&Event::Up(catalog.clone()));
+        let gone = up.apply(&down(&catalog));
+        let service = gone.service(&catalog.instance.service).unwrap();
+        assert!(service.instances.is_empty());
+        assert_eq!(service.versions.len(), 1);
+        assert_eq!(gone.revision, 2);
+    }
+
+    #[test]
+    fn what_did_not_change_is_shared() {
+        let before = Snapshot::default()
+            .apply(&Event::Up(registered("catalog", "a", "1.4.0")))
+            .apply(&Event::Up(registered("orders", "b", "2.1.0")));
+        let after = before.apply(&down(&registered("orders", "b", "2.1.0")));
+        let catalog = "catalog".parse().unwrap();
+        assert!(Arc::ptr_eq(&before.services[&catalog], &after.services[&catalog]));
+    }
+
+    #[test]
+    fn a_digest_once_known_stays() {
+        let mut bare = registered("catalog", "a", "1.4.0");
+        Arc::make_mut(&mut bare.instance).schema = None;
+        let named = registered("catalog", "b", "1.4.0");
+        let version = &named.instance.version;
+        let first = Snapshot::default().apply(&Event::Up(bare.clone()));
+        assert_eq!(first.service(&bare.instance.service).unwrap().versions[version].digest, None);
+        let both = first.apply(&Event::Up(named.clone())).apply(&Event::Up(bare.clone()));
+        assert_eq!(
+            both.service(&bare.instance.service).unwrap().versions[version].digest,
+            named.instance.schema.as_ref().map(|schema| schema.digest)
+        );
+    }
+
+    #[test]
+    fn silence_makes_an_instance_suspect_and_a_heartbeat_ends_that() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let (service, id) = (catalog.instance.service.clone(), catalog.instance.id.clone());
+        let up = Snapshot::default().apply(&Event::Up(catalog));
+        let silent = up.apply(&Event::Silent(service.clone(), id.clone()));
+        assert_eq!(silent.instance(&service, &id).unwrap().standing(), Standing::Suspect);
+        let heard = silent.apply(&Event::Heard(service.clone(), id.clone()));
+        assert_eq!(heard.instance(&service, &id).unwrap().standing(), Standing::Up);
+    }
+
+    #[test]
+    fn an_event_about_nobody_changes_only_the_revision() {
+        let snapshot = Snapshot::default().apply(&Event::Up(registered("catalog", "a", "1.4.0")));
+        let next = snapshot.apply(&down(&registered("orders", "x", "1.0.0")));
+        assert_eq!(next.revision, snapshot.revision + 1);
+        assert_eq!(next.services, snapshot.services);
+    }
+}

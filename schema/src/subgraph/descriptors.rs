@@ -1,0 +1,249 @@
+//! Whether some bytes are the descriptors of a service: read, linked and named properly.
+//!
+//! Each set lives in a pool of its own, never in a shared one: two versions of a message with the
+//! same full name must be able to exist side by side. Options are kept as they were sent, also those
+//! this build does not know. Nothing is judged here: what becomes public, and as what, is decided by
+//! the modules beside this one.
+
+use std::fmt;
+
+use prost_reflect::DescriptorPool;
+use prost_reflect::prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
+
+use crate::Digest;
+
+/// The largest descriptor set taken. A set of 1 000 messages with comments is about 1 MiB.
+pub const BYTES_MAX: usize = 4 << 20;
+
+/// The longest name of a message, field, enum or service.
+const NAME_BYTES_MAX: usize = 256;
+
+/// The descriptors of one version, in a pool of their own.
+#[derive(Clone)]
+pub struct Descriptors {
+    digest: Digest,
+    pool: DescriptorPool,
+}
+
+impl Descriptors {
+    /// Reads an encoded FileDescriptorSet.
+    pub fn read(bytes: &[u8]) -> Result<Descriptors, Error> {
+        if bytes.is_empty() {
+            return Err(Error::Empty);
+        }
+        if bytes.len() > BYTES_MAX {
+            return Err(Error::TooLarge(bytes.len()));
+        }
+        let pool = DescriptorPool::decode(bytes).map_err(|error| Error::Broken(error.to_string()))?;
+        for file in pool.file_descriptor_protos() {
+            check_names(file)?;
+        }
+        if pool.services().len() == 0 {
+            return Err(Error::NoService);
+        }
+        Ok(Descriptors { digest: Digest::of(bytes), pool })
+    }
+
+    /// The name of this set by its content.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The full names of the protobuf services in it, sorted.
+    pub fn services(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.pool.services().map(|service| service.full_name().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Everything in it.
+    pub fn pool(&self) -> &DescriptorPool {
+        &self.pool
+    }
+}
+
+impl fmt::Debug for Descriptors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Descriptors")
+            .field("digest", &self.digest)
+            .field("services", &self.services())
+            .finish()
+    }
+}
+
+/// Why some bytes are not the descriptors of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// There are none.
+    Empty,
+    /// There are so many.
+    TooLarge(usize),
+    /// They are no FileDescriptorSet, or its files do not fit together; with the reason.
+    Broken(String),
+    /// Something in it has a name that no protobuf compiler accepts.
+    Name(String),
+    /// There is no service in it.
+    NoService,
+}
+
+impl Error {
+    /// What would mend it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Error::Empty | Error::Broken(_) | Error::Name(_) => {
+                "Send the output of `protoc --include_imports --include_source_info --descriptor_set_out`, \
+                 or of `buf build -o image.binpb`, as it is."
+            }
+            Error::TooLarge(_) => "Leave out the files that the service does not use.",
+            Error::NoService => "Include the file that defines the service.",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Empty => write!(f, "the descriptor set is empty"),
+            Error::TooLarge(found) => {
+                write!(f, "the descriptor set has {found} bytes, and {BYTES_MAX} are allowed")
+            }
+            Error::Broken(reason) => write!(f, "the descriptor set cannot be read: {reason}"),
+            Error::Name(name) => write!(f, "the descriptor set has a name that is none: {name:?}"),
+            Error::NoService => write!(f, "the descriptor set defines no service"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Descriptors come from strangers, and their names end up in schemas, logs and pages.
+fn check_names(file: &FileDescriptorProto) -> Result<(), Error> {
+    if !file.package().is_empty() {
+        file.package().split('.').try_for_each(check_name)?;
+    }
+    for service in &file.service {
+        check_name(service.name())?;
+        service.method.iter().try_for_each(|method| check_name(method.name()))?;
+    }
+    file.message_type.iter().try_for_each(check_message)?;
+    file.enum_type.iter().try_for_each(check_enum)?;
+    file.extension.iter().try_for_each(|extension| check_name(extension.name()))
+}
+
+/// As deep as messages nest in the source, which the decoder bounds.
+fn check_message(message: &DescriptorProto) -> Result<(), Error> {
+    check_name(message.name())?;
+    message.field.iter().try_for_each(|field| check_name(field.name()))?;
+    message.oneof_decl.iter().try_for_each(|oneof| check_name(oneof.name()))?;
+    message.enum_type.iter().try_for_each(check_enum)?;
+    message.extension.iter().try_for_each(|extension| check_name(extension.name()))?;
+    message.nested_type.iter().try_for_each(check_message)
+}
+
+fn check_enum(definition: &EnumDescriptorProto) -> Result<(), Error> {
+    check_name(definition.name())?;
+    definition.value.iter().try_for_each(|value| check_name(value.name()))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if first && name.len() <= NAME_BYTES_MAX && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return Ok(());
+    }
+    Err(Error::Name(name.chars().take(64).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+    use prost::Message;
+    use prost_reflect::prost_types::{FileDescriptorSet, ServiceDescriptorProto};
+
+    fn shop() -> FileDescriptorSet {
+        FileDescriptorSet {
+            file: vec![FileDescriptorProto {
+                name: Some("shop.proto".into()),
+                package: Some("shop.v1".into()),
+                service: vec![ServiceDescriptorProto { name: Some("Shop".into()), ..Default::default() }],
+                message_type: vec![DescriptorProto { name: Some("Item".into()), ..Default::default() }],
+                ..Default::default()
+            }],
+        }
+    }
+
+    fn check(set: &FileDescriptorSet, expected: Expect) {
+        let answer = match Descriptors::read(&set.encode_to_vec()) {
+            Ok(descriptors) => descriptors.services().join("\n"),
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&answer);
+    }
+
+    #[test]
+    fn a_service_is_found_by_its_full_name() {
+        check(&shop(), expect!["shop.v1.Shop"]);
+    }
+
+    #[test]
+    fn a_missing_import_is_named() {
+        let mut set = shop();
+        set.file[0].dependency.push("google/type/money.proto".into());
+        check(
+            &set,
+            expect![[
+                r#"the descriptor set cannot be read: imported file 'google/type/money.proto' has not been added"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn markup_is_no_name() {
+        let mut set = shop();
+        set.file[0].message_type[0].name = Some("<img src=x onerror=alert(1)>".into());
+        check(
+            &set,
+            expect![[r#"the descriptor set has a name that is none: "<img src=x onerror=alert(1)>""#]],
+        );
+    }
+
+    #[test]
+    fn a_set_without_a_service_is_of_no_use() {
+        let mut set = shop();
+        set.file[0].service.clear();
+        check(&set, expect!["the descriptor set defines no service"]);
+    }
+
+    #[test]
+    fn nothing_and_too_much_are_refused_before_they_are_read() {
+        assert_eq!(Descriptors::read(&[]).err(), Some(Error::Empty));
+        assert_eq!(Descriptors::read(&vec![0; BYTES_MAX + 1]).err(), Some(Error::TooLarge(BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_or_another_legal_set() {
+        let bytes = shop().encode_to_vec();
+        for end in 0..bytes.len() {
+            assert!(Descriptors::read(&bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            let _ = Descriptors::read(&bytes);
+        }
+
+        #[test]
+        fn no_flipped_byte_makes_it_panic(at in 0usize..64, with in any::<u8>()) {
+            let mut bytes = shop().encode_to_vec();
+            let place = at % bytes.len();
+            bytes[place] ^= with;
+            let _ = Descriptors::read(&bytes);
+        }
+    }
+}

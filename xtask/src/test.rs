@@ -1,0 +1,162 @@
+//! `cargo xtask test`: every test there is, of every language, with what it needs.
+//!
+//! What is found is handed to the tests by name (`TURNOUT_TEST_ETCD`, `TURNOUT_TEST_POSTGRES`,
+//! `TURNOUT_TEST_CHROMIUM`, `TURNOUT_BIN`): a test that needs one runs when its variable is set, and says
+//! that it is skipped when not. What is missing fails the whole run before anything is built; only
+//! `--without` leaves it out. A filter picks Rust tests, so the other languages stay out of such a run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::needs::{self, Found, Machine, NEEDS, Name, Need};
+use crate::steps::{self, Step};
+use crate::workspace::Workspace;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave out the tests that need these
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) without: Vec<Name>,
+    /// Never call the package manager: fail on what is missing
+    #[arg(long)]
+    pub(crate) no_install: bool,
+    /// Only these Rust tests, as `cargo test` takes them: NAME [-- --nocapture]
+    #[arg(trailing_var_arg = true)]
+    pub(crate) filter: Vec<String>,
+}
+
+/// Finds or installs what is needed, then runs all tests.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let lock_files = workspace.committed("package-lock.json")?;
+    let wanted: Vec<&Need> =
+        NEEDS.iter().filter(|need| absent(args, &lock_files, need.name).is_none()).collect();
+    let found = provide(&Machine::here(), &wanted, args)?;
+    for met in &found {
+        let tools: Vec<_> = met.tools.iter().map(|tool| tool.display().to_string()).collect();
+        steps::say(&format!("{:9} {}", met.name.to_string(), tools.join(", ")))?;
+    }
+
+    let mut steps = node_packages(&workspace, args, &lock_files, &found)?;
+    // With the tests' features at once: building the binaries alone first would compile what the
+    // features of development dependencies touch a second time.
+    steps.push(Step::commands(
+        "build",
+        vec![workspace.cargo(&["build", "--workspace", "--bins", "--tests", "--examples"])],
+    ));
+    steps.push(Step::commands("rust tests", vec![rust_tests(&workspace, args, &found)?]));
+    steps.push(other(args, &lock_files, Name::Go, &found, |go| {
+        let [vet, test] = [["vet", "./..."].as_slice(), &["test", "-count=1", "./..."]].map(|words| {
+            let mut command = Command::new(&go.tools[0]);
+            command.current_dir(workspace.path("services/go")).args(words);
+            command
+        });
+        Ok(vec![vet, with_gateway(&workspace, test)?])
+    })?);
+    steps.push(other(args, &lock_files, Name::Java, &found, |java| {
+        let mut maven = Command::new(&java.tools[1]);
+        maven.current_dir(workspace.path("services/java"));
+        // Not `--quiet`: it swallows the number of tests that ran.
+        maven.args(["--batch-mode", "--no-transfer-progress", "test"]);
+        Ok(vec![with_gateway(&workspace, maven)?])
+    })?);
+    steps::run(steps)
+}
+
+/// Why this run has no use for a need; none when it has.
+fn absent(args: &Args, lock_files: &[PathBuf], name: Name) -> Option<String> {
+    if args.without.contains(&name) {
+        return Some(format!("--without {name}"));
+    }
+    match name {
+        Name::Etcd | Name::Postgres | Name::Browser => None,
+        Name::Go | Name::Java if !args.filter.is_empty() => Some("the filter names Rust tests".to_owned()),
+        Name::Go | Name::Java => None,
+        Name::Node => lock_files.is_empty().then(|| "no package-lock.json is committed".to_owned()),
+    }
+}
+
+fn provide(machine: &Machine, wanted: &[&Need], args: &Args) -> Result<Vec<Found>> {
+    let (found, missing) = machine.survey(wanted);
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let installer = if args.no_install { None } else { machine.installer() };
+    let Some(installer) = installer else { bail!("{}", needs::complaint(&missing)) };
+    for command in installer.commands(&missing) {
+        steps::call(command).with_context(|| needs::complaint(&missing))?;
+    }
+    match machine.survey(wanted) {
+        (found, missing) if missing.is_empty() => Ok(found),
+        (_, missing) => bail!("installed, and still {}", needs::complaint(&missing)),
+    }
+}
+
+fn node_packages(
+    workspace: &Workspace,
+    args: &Args,
+    locks: &[PathBuf],
+    found: &[Found],
+) -> Result<Vec<Step>> {
+    let steps = locks.iter().map(|lock| {
+        let folder = lock.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
+        let step = other(args, locks, Name::Node, found, |node| {
+            let mut npm = Command::new(&node.tools[1]);
+            npm.current_dir(workspace.path(&folder)).args(["ci", "--no-audit", "--no-fund"]);
+            Ok(vec![npm])
+        })?;
+        Ok(Step { title: format!("node packages of {folder}"), ..step })
+    });
+    steps.collect()
+}
+
+fn rust_tests(workspace: &Workspace, args: &Args, found: &[Found]) -> Result<Command> {
+    let mut cargo = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    cargo.args(&args.filter);
+    for (name, variable) in [
+        (Name::Etcd, "TURNOUT_TEST_ETCD"),
+        (Name::Postgres, "TURNOUT_TEST_POSTGRES"),
+        (Name::Browser, "TURNOUT_TEST_CHROMIUM"),
+    ] {
+        match found.iter().find(|met| met.name == name) {
+            Some(met) => cargo.env(variable, handed_over(met)?),
+            None => cargo.env_remove(variable),
+        };
+    }
+    Ok(cargo)
+}
+
+/// What a test is told: the program, or for PostgreSQL the folder of its programs.
+fn handed_over(met: &Found) -> Result<PathBuf> {
+    let tool = &met.tools[0];
+    if met.name != Name::Postgres {
+        return Ok(tool.clone());
+    }
+    // PATH may hold links to some of the programs only; their real folder holds all.
+    let real = tool.canonicalize().with_context(|| format!("resolve {}", tool.display()))?;
+    Ok(real.parent().context("a program lies in a folder")?.to_owned())
+}
+
+/// The step of another language: its commands, or the reason why it is left out.
+fn other(
+    args: &Args,
+    lock_files: &[PathBuf],
+    name: Name,
+    found: &[Found],
+    commands: impl FnOnce(&Found) -> Result<Vec<Command>>,
+) -> Result<Step> {
+    let title = format!("{name} tests");
+    match found.iter().find(|met| met.name == name) {
+        Some(met) => Ok(Step::commands(title, commands(met)?)),
+        None => {
+            Ok(Step::skip(title, absent(args, lock_files, name).unwrap_or_else(|| "not found".to_owned())))
+        }
+    }
+}
+
+fn with_gateway(workspace: &Workspace, mut command: Command) -> Result<Command> {
+    command.env("TURNOUT_BIN", workspace.gateway()?);
+    Ok(command)
+}

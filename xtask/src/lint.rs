@@ -104,6 +104,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ci_installs_the_version_that_the_hint_names() {
+        let version = DENY_INSTALL.split(' ').skip_while(|word| *word != "--version").nth(1).unwrap();
+        let script = include_str!("../../.ci/run");
+        assert!(script.contains(&format!("\ndeny_version={version} ")), "{version}");
+    }
+
+    #[test]
     fn a_pure_tree_has_no_findings() {
         assert!(
             impure("turnout-schema v0.1.0 (/x)\nprost v0.14.4\nrandom-name v1.0.0\ntimely v1.0.0").is_empty()

@@ -46,7 +46,15 @@ pub(crate) fn run() -> Result<ExitCode> {
         Step::commands("format", vec![workspace.cargo(&["fmt", "--all", "--", "--check"])]),
         Step::commands(
             "clippy",
-            vec![workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])],
+            vec![workspace.cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--keep-going",
+                "--",
+                "-D",
+                "warnings",
+            ])],
         ),
         Step::commands("documentation", vec![doc]),
         Step::check("dependencies", {

@@ -19,7 +19,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Turnout's own commands")]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Turnout's own commands")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -4,11 +4,13 @@
 //! at the end is the table a person reads first. Colour appears on a terminal only and never under
 //! `NO_COLOR`. Steps share standard output with the programs they start: nothing is captured.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// One thing to do, under its heading.
 pub(crate) struct Step {
@@ -82,7 +84,7 @@ pub(crate) fn call(mut command: Command) -> Result<()> {
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
-    anyhow::ensure!(status.success(), "{}: {status}", command.get_program().to_string_lossy());
+    ensure!(status.success(), "{}: {status}", program(&command));
     Ok(())
 }
 
@@ -113,8 +115,14 @@ fn exit_code(reports: &[Report]) -> ExitCode {
 
 /// A command as it would be typed: enough to run it again by hand.
 fn spelled(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy());
+    std::iter::once(program(command)).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// A program's name without its folder.
+fn program(command: &Command) -> Cow<'_, str> {
+    let path = Path::new(command.get_program());
+    path.file_name().unwrap_or(command.get_program()).to_string_lossy()
 }
 
 fn line(report: &Report) -> String {

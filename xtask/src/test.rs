@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // features of development dependencies touch a second time.
     steps.push(Step::commands(
         "build",
-        vec![workspace.cargo(&["build", "--workspace", "--bins", "--tests", "--examples"])],
+        vec![workspace.cargo(&["build", "--workspace", "--bins", "--tests", "--examples", "--keep-going"])],
     ));
     steps.push(Step::commands("rust tests", vec![rust_tests(&workspace, args, &found)?]));
     steps.push(other(args, &lock_files, Name::Go, &found, |go| {

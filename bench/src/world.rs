@@ -1,0 +1,93 @@
+//! The data that every contender must deliver: ten users and a hundred posts.
+//!
+//! Pure and fixed: the same text on every machine and in every run, so that answers can be compared
+//! byte for byte and figures across commits. Bodies have the length of a short comment (about 200
+//! bytes) and hold what real text holds: quotes, line breaks and characters beyond ASCII, because
+//! escaping is a large part of what a list costs.
+
+use crate::wire::v1::{Post, User};
+
+/// How many posts there are, and the limit that the questions ask for.
+pub const POSTS: usize = 100;
+
+const NAMES: [&str; 10] = [
+    "Ada Lovelace",
+    "Grace Hopper",
+    "José Álvarez",
+    "Katherine Johnson",
+    "Łukasz Nowak",
+    "Margaret Hamilton",
+    "Yukihiro Matsumoto",
+    "Zoë Müller",
+    "Edsger Dijkstra",
+    "Barbara Liskov",
+];
+
+const SENTENCES: [&str; 12] = [
+    "The switch at the north yard froze again last night.",
+    "We moved the 07:14 to platform 3 and nobody complained.",
+    "She said \"it works on my track\" and went home.",
+    "Please check the signal box before the weekend.",
+    "Überraschend ruhig heute, trotz Schnee.",
+    "Costs went up by 4 % since March.",
+    "The new timetable is out; see page 12.",
+    "Why is the line to Łódź always late?",
+    "I measured it twice.",
+    "Freight first, then passengers, then the maintenance crew with their yellow machine.",
+    "Path C:\\yard\\map.txt is gone.",
+    "Merci à tous pour hier soir !",
+];
+
+/// All users, in the order of their ids, "1" to "10".
+pub fn users() -> Vec<User> {
+    NAMES
+        .iter()
+        .zip(1..)
+        .map(|(name, id)| User {
+            id: id.to_string(),
+            name: (*name).to_owned(),
+            email: format!("user{id}@yard.example"),
+        })
+        .collect()
+}
+
+/// All posts, newest first, with ids from "1". Every user wrote ten of them.
+pub fn posts() -> Vec<Post> {
+    (0..POSTS).map(post).collect()
+}
+
+fn post(index: usize) -> Post {
+    // Steps of 5 and 7 visit all twelve sentences; neighbours differ in text and in length.
+    let sentences = 3 + index % 4;
+    let body: Vec<&str> =
+        (0..sentences).map(|place| SENTENCES[(index * 5 + place * 7) % SENTENCES.len()]).collect();
+    Post {
+        id: (index + 1).to_string(),
+        title: format!("Note {} from the yard", index + 1),
+        body: body.join(if index.is_multiple_of(3) { "\n" } else { " " }),
+        user_id: ((index * 3) % NAMES.len() + 1).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_hundred_posts_of_ten_users_have_bodies_like_short_comments() {
+        let posts = posts();
+        let authors: BTreeSet<&str> = posts.iter().map(|post| post.user_id.as_str()).collect();
+        let known: BTreeSet<String> = users().into_iter().map(|user| user.id).collect();
+        assert_eq!(posts.len(), POSTS);
+        assert_eq!(authors.len(), 10);
+        assert!(authors.iter().all(|author| known.contains(*author)));
+
+        let mean = posts.iter().map(|post| post.body.len()).sum::<usize>() / POSTS;
+        assert!((150..250).contains(&mean), "mean length {mean}");
+        assert!(posts.iter().any(|post| post.body.contains('"')));
+        assert!(posts.iter().any(|post| post.body.contains('\n')));
+        assert!(posts.iter().any(|post| !post.body.is_ascii()));
+    }
+}

@@ -3,7 +3,7 @@
 //! Everything is found from this program's own place, so that the commands work from any folder and
 //! with any target directory.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +33,12 @@ impl Workspace {
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut cargo = Command::new(&self.cargo);
         cargo.current_dir(&self.root).args(args);
+        // `cargo run` told this program about its own package. Build scripts that watch these variables
+        // (ring's does) would run again, and all that depends on them, whenever `cargo xtask` and plain
+        // cargo take turns.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(name)) {
+            cargo.env_remove(name);
+        }
         cargo
     }
 
@@ -54,5 +60,24 @@ impl Workspace {
         ensure!(listing.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listing.stderr));
         let names = String::from_utf8(listing.stdout).context("a committed name that is not UTF-8")?;
         Ok(names.split_terminator('\0').map(PathBuf::from).collect())
+    }
+}
+
+fn describes_a_package(variable: &OsStr) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    variable.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_inside_is_not_told_of_this_package() {
+        // cargo sets CARGO_PKG_NAME for tests as it does for `cargo run`.
+        assert!(std::env::vars_os().any(|(name, _)| name == "CARGO_PKG_NAME"));
+        let cargo = Workspace::find().unwrap().cargo(&["--version"]);
+        assert!(cargo.get_envs().any(|(name, value)| name == "CARGO_PKG_NAME" && value.is_none()));
+        assert!(!cargo.get_envs().any(|(name, _)| name == "CARGO_TERM_COLOR"));
     }
 }

@@ -80,10 +80,7 @@ pub(crate) fn say(text: &str) -> Result<()> {
 pub(crate) fn call(mut command: Command) -> Result<()> {
     say(&format!("$ {}", spelled(&command)))?;
     // Nobody answers questions here, also not on a terminal: a prompt would stop CI for ever.
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
+    let status = command.stdin(Stdio::null()).status().with_context(|| cannot_start(&command))?;
     ensure!(status.success(), "{}: {status}", program(&command));
     Ok(())
 }
@@ -117,6 +114,12 @@ fn exit_code(reports: &[Report]) -> ExitCode {
 fn spelled(command: &Command) -> String {
     let arguments = command.get_args().map(|argument| argument.to_string_lossy());
     std::iter::once(program(command)).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// A missing folder to run in and a missing program are the same error of the system: name both.
+fn cannot_start(command: &Command) -> String {
+    let folder = command.get_current_dir().map(|folder| format!(" in {}", folder.display()));
+    format!("cannot start {}{}", command.get_program().to_string_lossy(), folder.unwrap_or_default())
 }
 
 /// A program's name without its folder.
@@ -218,10 +221,13 @@ Summary
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
-        let step = Step::commands("none", vec![Command::new("no-such-program-anywhere")]);
-        let Outcome::Failed(why) = perform(step).unwrap().outcome else { panic!("it must fail") };
-        assert!(why.contains("no-such-program-anywhere"), "{why}");
+    fn a_program_that_does_not_start_is_named_with_its_folder() {
+        let mut absent = Command::new("no-such-program-anywhere");
+        absent.current_dir("/");
+        let Outcome::Failed(why) = perform(Step::commands("none", vec![absent])).unwrap().outcome else {
+            panic!("it must fail")
+        };
+        assert!(why.starts_with("cannot start no-such-program-anywhere in /: "), "{why}");
     }
 
     #[test]

@@ -160,3 +160,72 @@ fn with_gateway(workspace: &Workspace, mut command: Command) -> Result<Command> 
     command.env("TURNOUT_BIN", workspace.gateway()?);
     Ok(command)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(without: &[Name], filter: &[&str]) -> Args {
+        let filter = filter.iter().map(|word| (*word).to_owned()).collect();
+        Args { without: without.to_vec(), no_install: true, filter }
+    }
+
+    fn left_out(args: &Args, locks: &[PathBuf]) -> Vec<(Name, String)> {
+        NEEDS.iter().filter_map(|need| Some((need.name, absent(args, locks, need.name)?))).collect()
+    }
+
+    #[test]
+    fn everything_is_tested_unless_asked_otherwise() {
+        assert_eq!(left_out(&args(&[], &[]), &["ui/package-lock.json".into()]), []);
+    }
+
+    #[test]
+    fn node_is_of_no_use_without_a_committed_lock_file() {
+        let expected = [(Name::Node, "no package-lock.json is committed".to_owned())];
+        assert_eq!(left_out(&args(&[], &[]), &[]), expected);
+    }
+
+    #[test]
+    fn a_filter_leaves_the_other_languages_out_but_not_what_rust_tests_need() {
+        let locks = ["ui/package-lock.json".into()];
+        let names: Vec<Name> =
+            left_out(&args(&[], &["leases"]), &locks).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [Name::Go, Name::Java]);
+    }
+
+    #[test]
+    fn a_step_left_out_says_by_what() {
+        let step =
+            other(&args(&[Name::Java], &[]), &[], Name::Java, &[], |_| panic!("java was left out")).unwrap();
+        assert_eq!(step.title, "java tests");
+        assert!(matches!(step.work, steps::Work::Skip(why) if why == "--without java"));
+    }
+
+    #[test]
+    fn rust_tests_are_told_what_was_found_and_nothing_stale() {
+        let workspace = Workspace::find().unwrap();
+        let found = [Found { name: Name::Etcd, tools: vec!["/usr/bin/etcd".into()] }];
+        let cargo = rust_tests(&workspace, &args(&[Name::Postgres], &["leases"]), &found).unwrap();
+        let told =
+            |variable: &str| cargo.get_envs().find(|(name, _)| *name == variable).map(|(_, value)| value);
+        assert_eq!(told("TURNOUT_TEST_ETCD"), Some(Some("/usr/bin/etcd".as_ref())));
+        assert_eq!(
+            told("TURNOUT_TEST_POSTGRES"),
+            Some(None),
+            "a variable from outside must not survive --without"
+        );
+        assert_eq!(cargo.get_args().last(), Some("leases".as_ref()));
+    }
+
+    #[test]
+    fn postgres_is_handed_over_as_the_folder_its_links_lead_to() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().join("15");
+        std::fs::create_dir(&real).unwrap();
+        std::fs::write(real.join("postgres"), "").unwrap();
+        let link = root.path().join("postgres");
+        std::os::unix::fs::symlink(real.join("postgres"), &link).unwrap();
+        let met = Found { name: Name::Postgres, tools: vec![link] };
+        assert_eq!(handed_over(&met).unwrap(), real.canonicalize().unwrap());
+    }
+}

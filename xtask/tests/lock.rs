@@ -24,18 +24,14 @@ const fn hole_since(name: &'static str, from: Version, fixed: Version, id: &'sta
     Hole { name, from, fixed, id }
 }
 
-/// Versions between an old fix on a maintenance branch and the main one count as open: we are past both.
-const HOLES: [Hole; 30] = [
+/// One row a crate, with the newest fix. What an old branch fixed by itself counts as open: we are past it.
+const HOLES: [Hole; 23] = [
     // GraphQL
-    hole("async-graphql", (4, 0, 6), "RUSTSEC-2022-0037: nested fragments overflow the stack"),
-    hole("async-graphql", (7, 0, 10), "CVE-2024-47614: directive overload"),
+    hole("async-graphql", (7, 0, 10), "RUSTSEC-2022-0037, CVE-2024-47614: nested fragments, many directives"),
     hole("juniper", (0, 15, 10), "RUSTSEC-2022-0038: nested fragments overflow the stack"),
     // HTTP and gRPC
     hole("axum-core", (0, 3, 0), "RUSTSEC-2022-0055: no default limit of request bodies"),
-    hole("h2", (0, 3, 17), "RUSTSEC-2023-0034: resets before streams are accepted"),
-    hole("h2", (0, 4, 2), "RUSTSEC-2024-0003: flood of resets"),
-    hole("h2", (0, 4, 4), "RUSTSEC-2024-0332: flood of CONTINUATION frames"),
-    hole("h2", (0, 4, 16), "RUSTSEC-2026-0258: empty DATA frames queue without limit"),
+    hole("h2", (0, 4, 16), "RUSTSEC-2023-0034, 2024-0003, 2024-0332, 2026-0258: floods of frames"),
     hole("hyper", (0, 14, 10), "RUSTSEC-2021-0079: request smuggling by chunk sizes"),
     hole("tonic", (0, 12, 3), "RUSTSEC-2024-0376: the accept loop ends on an error"),
     hole("tungstenite", (0, 20, 1), "RUSTSEC-2023-0065: long handshake headers"),
@@ -45,15 +41,8 @@ const HOLES: [Hole; 30] = [
     // TLS and tokens
     hole("jsonwebtoken", (10, 3, 0), "CVE-2026-25537: a string in exp or nbf skips the check"),
     hole("ring", (0, 17, 12), "RUSTSEC-2025-0009: panics with overflow checks"),
-    hole("rustls", (0, 23, 5), "RUSTSEC-2024-0336: endless loop in complete_io"),
-    hole("rustls", (0, 23, 18), "RUSTSEC-2024-0399: panic in Acceptor"),
-    hole("rustls", (0, 23, 45), "RUSTSEC-2026-0285: handshake messages across key changes"),
-    hole("rustls-webpki", (0, 101, 4), "RUSTSEC-2023-0053: CPU in path building"),
-    hole(
-        "rustls-webpki",
-        (0, 103, 13),
-        "RUSTSEC-2026-0049, -0098, -0099, -0104: revocation lists, name constraints",
-    ),
+    hole("rustls", (0, 23, 45), "RUSTSEC-2024-0336, 2024-0399, 2026-0285: loop, panic, order of messages"),
+    hole("rustls-webpki", (0, 103, 13), "RUSTSEC-2023-0053, 2026-0049, 2026-0098, 2026-0099, 2026-0104"),
     // Base
     hole("bytes", (1, 11, 1), "RUSTSEC-2026-0007: overflow in BytesMut::reserve"),
     hole("hashbrown", (0, 15, 1), "RUSTSEC-2024-0402: non-canonical borsh"),

@@ -162,13 +162,16 @@ fn etcd(_scheme: &str, _rest: &str, url: &str) -> Result<Target, Error> {
 
 #[cfg(feature = "etcd")]
 fn member(scheme: &str, host: &str, url: &str) -> Result<String, Error> {
+    if host.is_empty() {
+        return Err(mistake(url, "a host is missing"));
+    }
     let uri: Uri = format!("{scheme}://{host}")
         .parse()
         .map_err(|why| mistake(url, &format!("`{host}` is not host:port: {why}")))?;
-    match (uri.host().unwrap_or_default(), uri.port_u16()) {
-        ("", _) => Err(mistake(url, "a host is missing")),
-        (_, Some(_)) => Ok(format!("{scheme}://{host}")),
-        (name, None) => Ok(format!("{scheme}://{name}:2379")),
+    match (uri.host(), uri.port_u16()) {
+        (None | Some(""), _) => Err(mistake(url, "a host is missing")),
+        (Some(_), Some(_)) => Ok(format!("{scheme}://{host}")),
+        (Some(name), None) => Ok(format!("{scheme}://{name}:2379")),
     }
 }
 

@@ -104,32 +104,39 @@ impl Registrar {
 
     pub(crate) async fn has_schema(&mut self, schema: &Schema, within: Duration) -> Result<bool, Error> {
         let key = self.meta_key(schema);
-        self.call(within, async |client| Ok(client.get(key.as_str(), None).await?.count() > 0)).await
+        let work = |mut client: Client| {
+            let key = key.clone();
+            async move { Ok(client.get(key, None).await?.count() > 0) }
+        };
+        self.call(within, work).await
     }
 
     pub(crate) async fn put_schema(&mut self, schema: &Schema, within: Duration) -> Result<(), Error> {
-        let chunks: Vec<&[u8]> = schema.bytes.chunks(CHUNK_BYTES).collect();
         let meta = encoded(&MetaValue {
             v: 1,
             kind: "proto-fds",
             encoding: "identity",
             size: schema.bytes.len(),
             stored_size: schema.bytes.len(),
-            chunks: chunks.len(),
+            chunks: schema.bytes.len().div_ceil(CHUNK_BYTES),
             services: &schema.services,
             created_at: clock::rfc3339(clock::now()),
         })?;
-        let (meta_key, root) = (self.meta_key(schema), self.root.clone());
-        self.call(within, async |client| {
-            for (number, chunk) in chunks.iter().enumerate() {
-                client.put(format!("{root}/schemas/{}/c/{number:04}", schema.hex), *chunk, None).await?;
+        let (meta_key, chunk_keys) =
+            (self.meta_key(schema), format!("{}/schemas/{}/c", self.root, schema.hex));
+        let work = |mut client: Client| {
+            let (meta_key, chunk_keys, meta) = (meta_key.clone(), chunk_keys.clone(), meta.clone());
+            let bytes = schema.bytes.clone();
+            async move {
+                for (number, chunk) in bytes.chunks(CHUNK_BYTES).enumerate() {
+                    client.put(format!("{chunk_keys}/{number:04}"), chunk, None).await?;
+                }
+                let absent = Compare::version(meta_key.as_str(), CompareOp::Equal, 0);
+                client.txn(Txn::new().when([absent]).and_then([TxnOp::put(meta_key, meta, None)])).await?;
+                Ok(())
             }
-            let absent = Compare::version(meta_key.as_str(), CompareOp::Equal, 0);
-            let write = TxnOp::put(meta_key.as_str(), meta.as_slice(), None);
-            client.txn(Txn::new().when([absent]).and_then([write])).await?;
-            Ok(())
-        })
-        .await
+        };
+        self.call(within, work).await
     }
 
     pub(crate) async fn put_instance(
@@ -141,14 +148,15 @@ impl Registrar {
     ) -> Result<Grant, Error> {
         let (key, value) = (self.instance_key(instance), value(instance, schema, presence)?);
         let ttl = i64::try_from(instance.ttl.as_secs()).unwrap_or(i64::MAX);
-        let (lease, ttl) = self
-            .call(within, async |client| {
+        let work = |mut client: Client| {
+            let (key, value) = (key.clone(), value.clone());
+            async move {
                 let lease = client.lease_grant(ttl, None).await?;
-                let under = PutOptions::new().with_lease(lease.id());
-                client.put(key.as_str(), value.as_slice(), Some(under)).await?;
+                client.put(key, value, Some(PutOptions::new().with_lease(lease.id()))).await?;
                 Ok((lease.id(), lease.ttl()))
-            })
-            .await?;
+            }
+        };
+        let (lease, ttl) = self.call(within, work).await?;
         let ttl = Duration::from_secs(u64::try_from(ttl).unwrap_or(0).max(1));
         Ok(Grant { lease: format!("{lease:x}"), ttl, findings: Vec::new() })
     }
@@ -163,12 +171,11 @@ impl Registrar {
     ) -> Result<Grant, Error> {
         let number = number(lease)?;
         let (key, value) = (self.instance_key(instance), value(instance, schema, Presence::Draining)?);
-        self.call(within, async |client| {
-            let under = PutOptions::new().with_lease(number);
-            client.put(key.as_str(), value.as_slice(), Some(under)).await?;
-            Ok(())
-        })
-        .await?;
+        let work = |mut client: Client| {
+            let (key, value) = (key.clone(), value.clone());
+            async move { client.put(key, value, Some(PutOptions::new().with_lease(number))).await.map(drop) }
+        };
+        self.call(within, work).await?;
         Ok(Grant { lease: lease.to_owned(), ttl: instance.ttl, findings: Vec::new() })
     }
 
@@ -176,7 +183,8 @@ impl Registrar {
         let lease = number(lease)?;
         // Opening a stream sends one heartbeat and reads its answer; a lease that has ended is an
         // error here. One stream per heartbeat leaves nothing behind that could break unnoticed.
-        self.call(within, async |client| client.lease_keep_alive(lease).await.map(|_| ())).await
+        let work = |mut client: Client| async move { client.lease_keep_alive(lease).await.map(drop) };
+        self.call(within, work).await
     }
 
     pub(crate) async fn verify(
@@ -186,13 +194,14 @@ impl Registrar {
         within: Duration,
     ) -> Result<(), Error> {
         let (key, lease) = (self.instance_key(instance), number(lease)?);
-        let found = self
-            .call(within, async |client| {
-                let found = client.get(key.as_str(), None).await?;
+        let work = |mut client: Client| {
+            let key = key.clone();
+            async move {
+                let found = client.get(key, None).await?;
                 Ok(found.kvs().first().is_some_and(|pair| pair.lease() == lease))
-            })
-            .await?;
-        if found { Ok(()) } else { Err(Error::Gone) }
+            }
+        };
+        if self.call(within, work).await? { Ok(()) } else { Err(Error::Gone) }
     }
 
     pub(crate) async fn remove(
@@ -202,35 +211,35 @@ impl Registrar {
         within: Duration,
     ) -> Result<(), Error> {
         let (key, lease) = (self.instance_key(instance), number(lease)?);
-        self.call(within, async |client| {
-            let ours = Compare::lease(key.as_str(), CompareOp::Equal, lease);
-            client.txn(Txn::new().when([ours]).and_then([TxnOp::delete(key.as_str(), None)])).await?;
-            client.lease_revoke(lease).await?;
-            Ok(())
-        })
-        .await
+        let work = |mut client: Client| {
+            let key = key.clone();
+            async move {
+                let ours = Compare::lease(key.as_str(), CompareOp::Equal, lease);
+                client.txn(Txn::new().when([ours]).and_then([TxnOp::delete(key, None)])).await?;
+                client.lease_revoke(lease).await.map(drop)
+            }
+        };
+        self.call(within, work).await
     }
 
     /// Performs `work` at the member that answered last, or else at each of the others in turn; each
     /// gets its share of the time.
-    async fn call<T>(
-        &mut self,
-        within: Duration,
-        work: impl AsyncFn(&mut Client) -> Result<T, EtcdError>,
-    ) -> Result<T, Error> {
+    async fn call<T, F>(&mut self, within: Duration, work: impl Fn(Client) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, EtcdError>>,
+    {
         let share = within / u32::try_from(self.members.len()).unwrap_or(1).max(1);
         let mut troubles = Vec::new();
         for _ in 0..self.members.len() {
             let member = &mut self.members[self.at];
             // Taken out, so that a call that is given up takes its connection with it.
-            let client = member.client.take();
-            let user = self.user.clone();
+            let (client, user) = (member.client.take(), self.user.clone());
             let outcome = tokio::time::timeout(share, async {
-                let mut client = match client {
+                let client = match client {
                     Some(client) => client,
                     None => connect(&member.url, user).await?,
                 };
-                let outcome = work(&mut client).await?;
+                let outcome = work(client.clone()).await?;
                 Ok((client, outcome))
             });
             match outcome.await {

@@ -40,15 +40,15 @@ pub enum Due {
     Expired(ServiceName, InstanceId),
 }
 
-/// The answer to a heartbeat.
+/// A lease that was renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Renewed {
-    /// It lives for so many seconds more.
-    For(u16),
-    /// The same, and the instance had been silent.
-    Again(u16, ServiceName, InstanceId),
-    /// There is no such lease.
-    Unknown,
+pub struct Renewed {
+    /// How many seconds it lives.
+    pub ttl_s: u16,
+    /// The service of the instance it keeps.
+    pub service: ServiceName,
+    /// The instance.
+    pub id: InstanceId,
 }
 
 impl Leases {
@@ -64,16 +64,13 @@ impl Leases {
         self.by_id.remove(&lease);
     }
 
-    /// A heartbeat.
-    pub fn renew(&mut self, lease: LeaseId, now: Duration) -> Renewed {
-        let Some(found) = self.by_id.get_mut(&lease) else { return Renewed::Unknown };
+    /// A heartbeat; `None` when there is no such lease.
+    pub fn renew(&mut self, lease: LeaseId, now: Duration) -> Option<Renewed> {
+        let found = self.by_id.get_mut(&lease)?;
         found.heard_at = now;
+        found.silent = false;
         let ttl_s = u16::try_from(found.ttl.as_secs()).unwrap_or(TTL_MAX_S);
-        if std::mem::take(&mut found.silent) {
-            Renewed::Again(ttl_s, found.service.clone(), found.id.clone())
-        } else {
-            Renewed::For(ttl_s)
-        }
+        Some(Renewed { ttl_s, service: found.service.clone(), id: found.id.clone() })
     }
 
     /// What fell due until now, in order of service and instance. Calling it late or twice is harmless.
@@ -142,18 +139,19 @@ mod tests {
         ] {
             assert_eq!(leases.step(s(at)), due, "after {at} s");
         }
-        assert_eq!(leases.renew(lease(1), s(16)), Renewed::Unknown);
+        assert_eq!(leases.renew(lease(1), s(16)), None);
     }
 
     #[test]
-    fn a_heartbeat_keeps_an_instance_and_tells_when_it_had_been_silent() {
+    fn a_heartbeat_keeps_an_instance_and_ends_its_silence() {
         let mut leases = Leases::default();
         leases.grant(lease(1), of("a"), 15, s(0));
-        assert_eq!(leases.renew(lease(1), s(5)), Renewed::For(15));
+        let renewed = leases.renew(lease(1), s(5)).unwrap();
+        assert_eq!((renewed.ttl_s, renewed.service, renewed.id), (15, of("a").0, of("a").1));
         assert_eq!(leases.step(s(15)), vec![silent("a")]);
-        assert_eq!(leases.renew(lease(1), s(16)), Renewed::Again(15, of("a").0, of("a").1));
-        assert_eq!(leases.renew(lease(1), s(17)), Renewed::For(15));
-        assert_eq!(leases.step(s(26)), vec![]);
+        assert!(leases.renew(lease(1), s(16)).is_some());
+        assert_eq!(leases.step(s(25)), vec![]);
+        assert_eq!(leases.step(s(26)), vec![silent("a")]);
     }
 
     #[test]

@@ -10,3 +10,4 @@ pub mod subgraph;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::Digest;
+pub use subgraph::Descriptors;

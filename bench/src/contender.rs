@@ -1,7 +1,11 @@
 //! The table of all that is measured. A new contender is one entry here and nothing else.
 //!
-//! A contender is a program of this workspace that is given the upstream's address, announces itself
-//! with `ready public=ADDR` and answers some of the questions over HTTP/1.1.
+//! A contender is a program of this workspace that announces itself with `ready public=ADDR` and
+//! answers some of the questions over HTTP/1.1. It learns the upstream's address from its arguments,
+//! or, where its line goes on with `admin=ADDR`, from a registration there.
+
+use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::question::{Language, Question};
 
@@ -10,6 +14,9 @@ pub const LIMIT: &str = "limit";
 
 /// The placeholder in a contender's arguments that becomes the upstream's URL.
 pub const UPSTREAM: &str = "{upstream}";
+
+/// The placeholder that becomes a directory, empty at the start and removed after the measurement.
+pub const SCRATCH: &str = "{scratch}";
 
 /// One thing to measure.
 #[derive(Debug)]
@@ -22,7 +29,7 @@ pub struct Contender {
     pub package: &'static str,
     /// The binary of that package.
     pub program: &'static str,
-    /// How it is started; see [`UPSTREAM`].
+    /// How it is started; see [`UPSTREAM`] and [`SCRATCH`].
     pub arguments: &'static [&'static str],
     /// What its front speaks.
     pub language: Language,
@@ -71,9 +78,12 @@ pub const CONTENDERS: &[Contender] = &[
 ];
 
 impl Contender {
-    /// The arguments with the upstream's URL in its place.
-    pub fn arguments(&self, upstream: &str) -> Vec<String> {
-        self.arguments.iter().map(|argument| argument.replace(UPSTREAM, upstream)).collect()
+    /// The arguments with the placeholders filled.
+    pub fn arguments(&self, upstream: SocketAddr, scratch: &Path) -> Vec<String> {
+        let upstream = format!("http://{upstream}");
+        let scratch = scratch.to_string_lossy();
+        let fill = |argument: &&str| argument.replace(UPSTREAM, &upstream).replace(SCRATCH, &scratch);
+        self.arguments.iter().map(fill).collect()
     }
 
     /// How it is asked this question, if it can answer it.
@@ -97,10 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn every_contender_is_told_the_upstream() {
+    fn placeholders_are_filled_and_none_is_left() {
+        let filled = Contender { arguments: &["--to", UPSTREAM, "--data={scratch}/db"], ..CONTENDERS[0] };
+        let arguments = filled.arguments(([127, 0, 0, 1], 7).into(), Path::new("/data"));
+        assert_eq!(arguments, ["--to", "http://127.0.0.1:7", "--data=/data/db"]);
         for contender in CONTENDERS {
-            let arguments = contender.arguments("http://127.0.0.1:1");
-            assert!(arguments.iter().any(|argument| argument == "http://127.0.0.1:1"), "{}", contender.name);
+            let arguments = contender.arguments(([127, 0, 0, 1], 7).into(), Path::new("/data"));
+            assert!(!arguments.concat().contains('{'), "{}", contender.name);
         }
     }
 }

@@ -7,13 +7,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::num::ParseIntError;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::net::TcpListener;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -37,6 +38,25 @@ pub async fn serve(listener: TcpListener, channel: Channel) -> io::Result<()> {
     axum::serve(listener, router).await
 }
 
+/// GraphQL's ID: text outside, a number inside.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Id(i64);
+
+impl TryFrom<String> for Id {
+    type Error = ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 /// What a GraphQL client sends; query and operation name are skipped unread.
 #[derive(Deserialize)]
 struct Asked<V> {
@@ -45,7 +65,7 @@ struct Asked<V> {
 
 #[derive(Deserialize)]
 struct UserVariables {
-    id: Option<String>,
+    id: Option<Id>,
 }
 
 #[derive(Deserialize)]
@@ -55,8 +75,8 @@ struct PostsVariables {
 
 impl Asked<UserVariables> {
     /// The variable, or what the question's text says.
-    fn id(self) -> String {
-        self.variables.and_then(|variables| variables.id).unwrap_or_else(|| "1".to_owned())
+    fn id(&self) -> i64 {
+        self.variables.as_ref().and_then(|variables| variables.id).map_or(1, |id| id.0)
     }
 }
 
@@ -84,28 +104,28 @@ struct PostsData<P> {
 
 #[derive(Serialize, Clone, Copy)]
 struct UserView<'a> {
-    id: &'a str,
+    id: Id,
     name: &'a str,
     email: &'a str,
 }
 
 #[derive(Serialize)]
 struct PostView<'a> {
-    id: &'a str,
+    id: Id,
     title: &'a str,
     body: &'a str,
 }
 
 #[derive(Serialize)]
 struct JoinedPostView<'a> {
-    id: &'a str,
+    id: Id,
     title: &'a str,
     user: Option<UserView<'a>>,
 }
 
 impl<'a> From<&'a User> for UserView<'a> {
     fn from(user: &'a User) -> Self {
-        Self { id: &user.id, name: &user.name, email: &user.email }
+        Self { id: Id(user.id), name: &user.name, email: &user.email }
     }
 }
 
@@ -139,7 +159,7 @@ async fn posts(
 ) -> Result<Response, Failed> {
     let found = list(&mut client, asked.limit()).await?;
     let posts =
-        found.iter().map(|post| PostView { id: &post.id, title: &post.title, body: &post.body }).collect();
+        found.iter().map(|post| PostView { id: Id(post.id), title: &post.title, body: &post.body }).collect();
     Ok(Json(Answer { data: PostsData { posts } }).into_response())
 }
 
@@ -148,18 +168,18 @@ async fn posts_with_users(
     Json(asked): Json<Asked<PostsVariables>>,
 ) -> Result<Response, Failed> {
     let found = list(&mut client, asked.limit()).await?;
-    let ids: HashSet<&str> = found.iter().map(|post| post.user_id.as_str()).collect();
-    let request = BatchGetUsersRequest { ids: ids.into_iter().map(str::to_owned).collect() };
+    let ids: HashSet<i64> = found.iter().map(|post| post.user_id).collect();
+    let request = BatchGetUsersRequest { ids: ids.into_iter().collect() };
     let users = client.batch_get_users(request).await?.into_inner().users;
-    let by_id: HashMap<&str, UserView<'_>> =
-        users.iter().map(|user| (user.id.as_str(), UserView::from(user))).collect();
+    let by_id: HashMap<i64, UserView<'_>> =
+        users.iter().map(|user| (user.id, UserView::from(user))).collect();
 
     let posts = found
         .iter()
         .map(|post| JoinedPostView {
-            id: &post.id,
+            id: Id(post.id),
             title: &post.title,
-            user: by_id.get(post.user_id.as_str()).copied(),
+            user: by_id.get(&post.user_id).copied(),
         })
         .collect();
     Ok(Json(Answer { data: PostsData { posts } }).into_response())

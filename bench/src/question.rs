@@ -136,7 +136,7 @@ impl Question {
     fn protobuf(self, value: usize) -> Sample {
         match self {
             Self::Q1 => Sample {
-                body: GetUserRequest { id: value.to_string() }.encode_to_vec(),
+                body: GetUserRequest { id: world::users()[value - 1].id }.encode_to_vec(),
                 answer: world::users()[value - 1].encode_to_vec(),
             },
             Self::Q2 | Self::Q3 => Sample {
@@ -149,17 +149,20 @@ impl Question {
 }
 
 fn user_json(user: &User) -> String {
-    format!(r#"{{"id":{},"name":{},"email":{}}}"#, string(&user.id), string(&user.name), string(&user.email))
+    format!(r#"{{"id":{},"name":{},"email":{}}}"#, id(user.id), string(&user.name), string(&user.email))
 }
 
 fn posts_json(posts: &[Post], rest: impl Fn(&Post) -> String) -> String {
     let items: Vec<String> = posts
         .iter()
-        .map(|post| {
-            format!(r#"{{"id":{},"title":{},{}}}"#, string(&post.id), string(&post.title), rest(post))
-        })
+        .map(|post| format!(r#"{{"id":{},"title":{},{}}}"#, id(post.id), string(&post.title), rest(post)))
         .collect();
     format!(r#"{{"data":{{"posts":[{}]}}}}"#, items.join(","))
+}
+
+/// Ids are of GraphQL's type ID, whatever they are underneath: text.
+fn id(id: i64) -> String {
+    string(&id.to_string())
 }
 
 fn string(text: &str) -> String {

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod measure;
 pub mod process;
 pub mod procfs;
+pub mod register;
 pub mod report;
 pub mod run;
 pub mod tally;

@@ -78,9 +78,9 @@ async fn connection(upstream: Arc<Upstream>, stream: TcpStream) {
 
 struct Upstream {
     /// The framed answer of GetUser, by id.
-    users: HashMap<String, Bytes>,
+    users: HashMap<i64, Bytes>,
     /// A user as an entry of BatchGetUsersResponse, by id.
-    entries: HashMap<String, Vec<u8>>,
+    entries: HashMap<i64, Vec<u8>>,
     /// The framed answer of ListPosts, by limit.
     posts: Vec<Bytes>,
     get_user: AtomicU64,
@@ -93,13 +93,13 @@ impl Upstream {
         let users = world::users();
         let posts = world::posts();
         Self {
-            users: users.iter().map(|user| (user.id.clone(), frame(&user.encode_to_vec()))).collect(),
+            users: users.iter().map(|user| (user.id, frame(&user.encode_to_vec()))).collect(),
             entries: users
                 .iter()
                 .map(|user| {
                     // Concatenated messages merge, and repeated fields append: entries can be joined.
                     let entry = BatchGetUsersResponse { users: vec![user.clone()] };
-                    (user.id.clone(), entry.encode_to_vec())
+                    (user.id, entry.encode_to_vec())
                 })
                 .collect(),
             posts: (0..=posts.len())

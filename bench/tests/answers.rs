@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use turnout_bench::question::{Language, Question, Values};
-use turnout_bench::stand::client::{Connection, render};
+use turnout_bench::stand::client::{Body, Connection, render};
 use turnout_bench::upstream::{self, Stats};
 use turnout_bench::wire::v1::bench_service_client::BenchServiceClient;
 use turnout_bench::wire::v1::{BatchGetUsersRequest, GetUserRequest, ListPostsRequest};
@@ -53,7 +53,7 @@ impl World {
     }
 
     async fn stats(&self) -> Stats {
-        let request = render("GET", "/stats", self.upstream, b"");
+        let request = render("GET", "/stats", self.upstream, Body::Json(b""));
         let mut connection = Connection::open(self.upstream).await.unwrap();
         serde_json::from_slice(connection.ask(&request).await.unwrap().body).unwrap()
     }
@@ -64,7 +64,11 @@ async fn check(address: SocketAddr, question: Question, language: Language) {
     let mut connection = Connection::open(address).await.unwrap();
     for values in [Values::Fixed, Values::Vary] {
         for sample in question.samples(language, values) {
-            let request = render("POST", &format!("/{question}"), address, &sample.body);
+            let body = match language {
+                Language::GraphQl => Body::Json(&sample.body),
+                Language::Protobuf => Body::Protobuf(&sample.body),
+            };
+            let request = render("POST", &format!("/{question}"), address, body);
             let reply = connection.ask(&request).await.unwrap();
             assert_eq!(reply.status, 200, "{question}");
             assert_eq!(
@@ -100,7 +104,7 @@ async fn limit_makes_one_call_for_a_list_and_two_for_a_joined_one() {
     let mut connection = Connection::open(address).await.unwrap();
     for question in Question::ALL {
         let sample = &question.samples(Language::GraphQl, Values::Fixed)[0];
-        let request = render("POST", &format!("/{question}"), address, &sample.body);
+        let request = render("POST", &format!("/{question}"), address, Body::Json(&sample.body));
         assert_eq!(connection.ask(&request).await.unwrap().status, 200);
     }
     assert_eq!(world.stats().await, Stats { get_user: 1, batch_get_users: 1, list_posts: 2 });
@@ -110,7 +114,7 @@ async fn limit_makes_one_call_for_a_list_and_two_for_a_joined_one() {
 async fn a_failed_call_becomes_a_graphql_error() {
     let mut world = World::start().await;
     let address = world.contender(limit::serve).await;
-    let request = render("POST", "/q1", address, br#"{"query":"","variables":{"id":"99"}}"#);
+    let request = render("POST", "/q1", address, Body::Json(br#"{"query":"","variables":{"id":"99"}}"#));
     let mut connection = Connection::open(address).await.unwrap();
     let reply = connection.ask(&request).await.unwrap();
     let answer: serde_json::Value = serde_json::from_slice(reply.body).unwrap();
@@ -123,14 +127,14 @@ async fn the_upstream_answers_any_grpc_client() {
     let world = World::start().await;
     let mut client = BenchServiceClient::new(world.channel());
 
-    let user = client.get_user(GetUserRequest { id: "5".to_owned() }).await.unwrap().into_inner();
+    let user = client.get_user(GetUserRequest { id: 5 }).await.unwrap().into_inner();
     assert_eq!(user.name, "Łukasz Nowak");
-    let missing = client.get_user(GetUserRequest { id: "11".to_owned() }).await.unwrap_err();
+    let missing = client.get_user(GetUserRequest { id: 11 }).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
 
-    let ids = ["3", "11", "1"].map(str::to_owned).to_vec();
+    let ids = vec![3, 11, 1];
     let found = client.batch_get_users(BatchGetUsersRequest { ids }).await.unwrap().into_inner().users;
-    assert_eq!(found.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["3", "1"]);
+    assert_eq!(found.iter().map(|user| user.id).collect::<Vec<_>>(), [3, 1]);
 
     for (limit, length) in [(0, 0), (7, 7), (100, 100), (1_000, 100), (-1, 0)] {
         let posts = client.list_posts(ListPostsRequest { limit }).await.unwrap().into_inner().posts;

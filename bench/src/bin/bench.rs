@@ -81,13 +81,14 @@ async fn bench(options: Options) -> anyhow::Result<ExitCode> {
         chosen => chosen.to_vec(),
     };
     let questions = if options.only.is_empty() { Question::ALL.to_vec() } else { options.only.clone() };
+    let mut rows = rows(&questions, &contenders);
+    ensure!(!rows.is_empty(), "none of these contenders can answer any of these questions");
     build(&contenders).await?;
 
     let machine = Machine::look();
     let settings = settings(&options)?;
     settings.cores.settle().context("moving to a core")?;
     let rounds = usize::from(options.rounds);
-    let mut rows = rows(&questions, &contenders);
     run(&settings, &mut rows, rounds, &mut stderr()).await;
 
     let report = Report::new(machine, &settings, rounds, rows);

@@ -1,7 +1,7 @@
 //! Builds what will be measured, so that no figure is ever taken from yesterday's binary.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::ExitStatus;
 
@@ -23,13 +23,20 @@ pub enum Error {
 /// Builds the upstream and these contenders, optimised, with cargo's progress on standard error.
 pub async fn build(contenders: &[&Contender]) -> Result<(), Error> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let status = Command::new(cargo)
-        .args(arguments(contenders))
-        .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(Error::Cargo)?;
+    let mut command = Command::new(cargo);
+    command.args(arguments(contenders)).kill_on_drop(true);
+    // `cargo run` told this program about its own package. Build scripts that watch these variables
+    // would run again, and everything that depends on them.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(name)) {
+        command.env_remove(name);
+    }
+    let status = command.status().await.map_err(Error::Cargo)?;
     if status.success() { Ok(()) } else { Err(Error::Failed(status)) }
+}
+
+fn describes_a_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 fn arguments(contenders: &[&Contender]) -> Vec<&'static str> {

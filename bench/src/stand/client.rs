@@ -37,12 +37,25 @@ pub struct Reply<'a> {
     pub body: &'a [u8],
 }
 
+/// The body of a request, by its kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// JSON text; nothing of it for a request without a body.
+    Json(&'a [u8]),
+    /// An encoded protobuf message.
+    Protobuf(&'a [u8]),
+}
+
 /// Renders a request, to be sent as often as wanted.
-pub fn render(method: &str, path: &str, host: SocketAddr, body: &[u8]) -> Vec<u8> {
+pub fn render(method: &str, path: &str, host: SocketAddr, body: Body<'_>) -> Vec<u8> {
+    let (kind, body) = match body {
+        Body::Json(body) => ("application/json", body),
+        Body::Protobuf(body) => ("application/x-protobuf", body),
+    };
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: turnout-bench\r\n\
-         accept: application/json\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+         accept: application/json\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
 }
@@ -154,7 +167,10 @@ fn parse(bytes: &[u8]) -> Result<Option<Head>, Error> {
             length = Some(Length::Chunked);
         }
     }
-    let length = length.ok_or(Error::Form("neither a length nor chunks"))?;
+    // "No content" needs no length; any other answer of unknown length would end with the connection.
+    let length = length
+        .or((status == 204).then_some(Length::Known(0)))
+        .ok_or(Error::Form("neither a length nor chunks"))?;
     Ok(Some(Head { status, length, body: end + 4 }))
 }
 
@@ -208,7 +224,7 @@ mod tests {
         };
         let client = async {
             let mut connection = Connection::open(address).await.unwrap();
-            let request = render("POST", "/q1", address, b"{}");
+            let request = render("POST", "/q1", address, Body::Json(b"{}"));
             let reply = connection.ask(&request).await?;
             Ok((reply.status, String::from_utf8_lossy(reply.body).into_owned()))
         };

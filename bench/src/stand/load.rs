@@ -140,7 +140,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
-    use super::super::client::render;
+    use super::super::client::{Body, render};
     use super::*;
 
     /// A server that answers every request of one packet with "ok".
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn round(address: SocketAddr, answer: &str) -> Round {
-        Round { request: render("POST", "/", address, b"{}"), answer: answer.as_bytes().to_vec() }
+        Round { request: render("POST", "/", address, Body::Json(b"{}")), answer: answer.as_bytes().to_vec() }
     }
 
     #[tokio::test]

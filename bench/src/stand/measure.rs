@@ -13,11 +13,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::client::{self, Connection, render};
+use super::client::{self, Body, Connection, render};
 use super::cores::Cores;
 use super::load::{Pace, Round, play};
 use super::process::{self, Process};
 use super::procfs;
+use super::register::{self, Registration};
 use super::tally::Tally;
 use super::verify::{Verdict, compare};
 use crate::contender::{Ask, Contender};
@@ -86,6 +87,12 @@ pub enum Error {
     /// The contender does not run.
     #[error("it does not start")]
     Contender(#[source] process::Error),
+    /// The contender gets no directory for its data.
+    #[error("making a directory for its data")]
+    Scratch(#[source] io::Error),
+    /// The contender has a registry and does not take the upstream.
+    #[error("registering the upstream")]
+    Register(#[source] register::Error),
     /// The contender cannot be reached.
     #[error("connecting to {address}")]
     Connect {
@@ -118,7 +125,9 @@ pub async fn measure(settings: &Settings, contender: &Contender, ask: &Ask) -> R
         .await
         .map_err(Error::Upstream)?;
     let program = settings.programs.join(contender.program);
-    let arguments = contender.arguments(&format!("http://{}", upstream.address));
+    // Removed when it is dropped, which is after the contender was stopped.
+    let scratch = tempfile::tempdir().map_err(Error::Scratch)?;
+    let arguments = contender.arguments(upstream.addresses.public, scratch.path());
     let process =
         Process::start(&program, &arguments, settings.cores.contender()).await.map_err(Error::Contender)?;
 
@@ -135,24 +144,32 @@ async fn load(
     process: &Process,
     upstream: &Process,
 ) -> Result<Measurement, Error> {
+    let address = process.addresses.public;
+    let _registration = match process.addresses.admin {
+        Some(registry) => {
+            let registering = Registration::start(registry, upstream.addresses.public);
+            Some(registering.await.map_err(Error::Register)?)
+        }
+        None => None,
+    };
     let samples = ask.question.samples(language, settings.values);
-    let (rounds, same_bytes) = verify(process.address, ask.path, language, &samples).await?;
+    let (rounds, same_bytes) = verify(address, ask.path, language, &samples).await?;
     let mut connections = Vec::with_capacity(settings.connections);
     for _ in 0..settings.connections {
-        connections.push(open(process.address).await?);
+        connections.push(open(address).await?);
     }
     let warm = play(&mut connections, &rounds, settings.pace, settings.warmup).await;
     if warm.failed > 0 {
         return Err(Error::Nothing(warm.first_failure.unwrap_or_default()));
     }
 
-    let calls_before = stats(upstream.address).await?.total();
+    let calls_before = stats(upstream.addresses.public).await?.total();
     let cpu_before = procfs::cpu(process.pid).await.map_err(Error::Used)?;
     let begin = Instant::now();
     let tally = play(&mut connections, &rounds, settings.pace, settings.length).await;
     let took = begin.elapsed();
     let cpu = procfs::cpu(process.pid).await.map_err(Error::Used)? - cpu_before;
-    let calls = stats(upstream.address).await?.total() - calls_before;
+    let calls = stats(upstream.addresses.public).await?.total() - calls_before;
     let memory_peak_kib = procfs::memory_peak_kib(process.pid).await.map_err(Error::Used)?;
     let used = Used { took, cpu, calls, memory_peak_kib };
     figures(tally, &used, same_bytes)
@@ -200,7 +217,11 @@ async fn verify(
     let mut rounds = Vec::with_capacity(samples.len());
     let mut same_bytes = true;
     for sample in samples {
-        let request = render("POST", path, address, &sample.body);
+        let body = match language {
+            Language::GraphQl => Body::Json(&sample.body),
+            Language::Protobuf => Body::Protobuf(&sample.body),
+        };
+        let request = render("POST", path, address, body);
         let (answer, verdict) = loop {
             let (answer, verdict) = answer(address, &request, language, &sample.answer).await?;
             if !matches!(verdict, Verdict::Wrong(_)) || Instant::now() >= give_up {
@@ -239,7 +260,7 @@ async fn open(address: SocketAddr) -> Result<Connection, Error> {
 
 async fn stats(address: SocketAddr) -> Result<Stats, Error> {
     let mut connection = open(address).await?;
-    let request = render("GET", "/stats", address, b"");
+    let request = render("GET", "/stats", address, Body::Json(b""));
     let reply = connection.ask(&request).await.map_err(|error| Error::Stats(error.to_string()))?;
     serde_json::from_slice(reply.body).map_err(|error| Error::Stats(error.to_string()))
 }

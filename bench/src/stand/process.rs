@@ -52,6 +52,15 @@ pub enum Error {
     },
 }
 
+/// What a `ready` line announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Where questions are answered.
+    pub public: SocketAddr,
+    /// Where services register, for a contender with a registry.
+    pub admin: Option<SocketAddr>,
+}
+
 /// A running process that announced its address.
 #[derive(Debug)]
 pub struct Process {
@@ -59,13 +68,14 @@ pub struct Process {
     /// The kernel's number of it.
     pub pid: u32,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub addresses: Addresses,
     /// Readers of its output; they end with it.
     readers: JoinSet<VecDeque<String>>,
 }
 
 impl Process {
-    /// Starts a program on a core and waits for its line `ready public=ADDR`.
+    /// Starts a program on a core and waits for its line `ready public=ADDR`,
+    /// which may go on with `admin=ADDR`.
     pub async fn start(program: &Path, arguments: &[String], core: Option<Core>) -> Result<Self, Error> {
         let spawn_failed = |source| Error::Spawn { program: program.to_owned(), source };
         let mut command = Command::new(program);
@@ -81,9 +91,9 @@ impl Process {
         readers.spawn(last_lines(BufReader::new(stderr).lines()));
         let mut lines = BufReader::new(stdout).lines();
         let announced = timeout(READY_MAX, announced(&mut lines)).await;
-        if let Ok(Some(address)) = announced {
+        if let Ok(Some(addresses)) = announced {
             readers.spawn(last_lines(lines));
-            return Ok(Self { child, pid, address, readers });
+            return Ok(Self { child, pid, addresses, readers });
         }
         // Its end closes the pipes, and that ends the reader.
         let _killed = child.kill().await;
@@ -101,19 +111,20 @@ impl Process {
     }
 }
 
-/// The address of the `ready` line; nothing when the output ends without one.
-async fn announced(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<SocketAddr> {
+/// The addresses of the `ready` line; nothing when the output ends without one.
+async fn announced(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<Addresses> {
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(address) = ready(&line) {
-            return Some(address);
+        if let Some(addresses) = ready(&line) {
+            return Some(addresses);
         }
     }
     None
 }
 
-fn ready(line: &str) -> Option<SocketAddr> {
-    let mut words = line.strip_prefix("ready ")?.split_ascii_whitespace();
-    words.find_map(|word| word.strip_prefix("public="))?.parse().ok()
+fn ready(line: &str) -> Option<Addresses> {
+    let words = line.strip_prefix("ready ")?;
+    let named = |name| words.split_ascii_whitespace().find_map(|word| word.strip_prefix(name)?.parse().ok());
+    Some(Addresses { public: named("public=")?, admin: named("admin=") })
 }
 
 async fn last_lines(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>) -> VecDeque<String> {
@@ -136,10 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn the_public_address_is_found_among_others() {
-        let address = "127.0.0.1:4000".parse().ok();
-        assert_eq!(ready("ready public=127.0.0.1:4000 admin=127.0.0.1:4001"), address);
-        assert_eq!(ready("ready admin=127.0.0.1:4001 public=127.0.0.1:4000"), address);
+    fn addresses_are_found_by_their_names() {
+        let public = SocketAddr::from(([127, 0, 0, 1], 4000));
+        let admin = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
+        let both = Some(Addresses { public, admin });
+        assert_eq!(ready("ready public=127.0.0.1:4000 admin=127.0.0.1:4001"), both);
+        assert_eq!(ready("ready admin=127.0.0.1:4001 public=127.0.0.1:4000"), both);
+        assert_eq!(ready("ready public=127.0.0.1:4000"), Some(Addresses { public, admin: None }));
         assert_eq!(ready("not ready public=127.0.0.1:4000"), None);
         assert_eq!(ready("ready public=nowhere"), None);
     }
@@ -148,7 +162,7 @@ mod tests {
     async fn a_process_is_ready_at_its_line_and_gone_after_stop() {
         let process = shell("echo warming up; echo ready public=127.0.0.1:9; exec sleep 60").await.unwrap();
         let pid = process.pid;
-        assert_eq!(process.address.port(), 9);
+        assert_eq!(process.addresses.public.port(), 9);
         assert!(Path::new(&format!("/proc/{pid}")).exists());
         process.stop().await;
         assert!(!Path::new(&format!("/proc/{pid}")).exists());

@@ -13,7 +13,7 @@ use super::run::Row;
 use crate::contender::LIMIT;
 use crate::question::Values;
 
-/// A closed loop that leaves the contender's core this idle measured the load, not the contender.
+/// A closed loop in which the contender got less of its core than this measured something else.
 const BUSY_MIN: f64 = 0.9;
 
 /// Everything that a run found out.
@@ -192,9 +192,9 @@ fn notes(row: &Row, settings: &Settings) -> Vec<String> {
     if !row.rounds.iter().all(|round| round.same_bytes) {
         notes.push("equal as JSON, not the same bytes".to_owned());
     }
-    let idle = row.rounds.iter().any(|round| round.busy < BUSY_MIN);
-    if idle && matches!(settings.pace, Pace::Closed) && settings.cores.contender().is_some() {
-        notes.push("not the bottleneck: requests/s and latency are the load's".to_owned());
+    let short = row.rounds.iter().any(|round| round.busy < BUSY_MIN);
+    if short && matches!(settings.pace, Pace::Closed) && settings.cores.contender().is_some() {
+        notes.push("its core was not full: requests/s and latency are not its own".to_owned());
     }
     notes
 }
@@ -336,7 +336,7 @@ mod tests {
                 "1 connections failed: reset",
                 "1 calls expected",
                 "equal as JSON, not the same bytes",
-                "not the bottleneck: requests/s and latency are the load's",
+                "its core was not full: requests/s and latency are not its own",
             ]
         );
     }

@@ -117,31 +117,12 @@ impl Lease {
 
     /// Where things stand after `event`.
     pub(crate) fn after(self, event: Event, now: Duration, jitter: f64, pace: Pace) -> Self {
+        let moment = Moment { now, jitter, pace };
         match self {
-            Self::Outside { failures, due, last } => match event {
-                Event::Joined { lease, ttl } => held(lease, ttl, now, jitter, pace),
-                Event::Refused => {
-                    let due = now + backoff::spread(backoff::CAP, jitter);
-                    Self::Outside { failures: failures.saturating_add(1), due, last }
-                }
-                Event::Failed | Event::Gone => {
-                    let due = now + backoff::delay(failures, jitter);
-                    Self::Outside { failures: failures.saturating_add(1), due, last }
-                }
-                // A registration under way may have arrived; an old lease may live on. Only where
-                // neither can be is there nobody to take leave of.
-                Event::Stop if now >= due || last.is_some() => Self::Announcing { lease: last },
-                Event::Stop => Self::Left,
-                Event::Waited | Event::Kept | Event::Verified | Event::Removed => {
-                    Self::Outside { failures, due, last }
-                }
-            },
+            Self::Outside { failures, due, last } => moment.outside(failures, due, last, event),
             Self::Held { lease, ttl, beat_due, verify_due } => match event {
-                Event::Kept => {
-                    let beat_due = now + backoff::spread(ttl / 3, jitter);
-                    Self::Held { lease, ttl, beat_due, verify_due }
-                }
-                Event::Verified => held(lease, ttl, now, jitter, pace),
+                Event::Kept => Self::Held { lease, ttl, beat_due: moment.next_beat(ttl), verify_due },
+                Event::Verified => moment.held(lease, ttl),
                 // Also where only the answer was lost: registering again is harmless, and it is the
                 // one step that mends everything.
                 Event::Gone | Event::Failed | Event::Refused => {
@@ -153,17 +134,7 @@ impl Lease {
                     Self::Held { lease, ttl, beat_due, verify_due }
                 }
             },
-            Self::Announcing { lease } => {
-                let lease = match event {
-                    Event::Joined { lease, .. } => Some(lease),
-                    Event::Gone => None,
-                    Event::Refused | Event::Failed => lease,
-                    Event::Waited | Event::Kept | Event::Verified | Event::Removed | Event::Stop => {
-                        return Self::Announcing { lease };
-                    }
-                };
-                Self::Lingering { lease, until: now + pace.linger }
-            }
+            Self::Announcing { lease } => moment.announcing(lease, event),
             Self::Lingering { lease, until } => match event {
                 Event::Removed | Event::Gone | Event::Refused | Event::Failed => Self::Left,
                 Event::Waited | Event::Joined { .. } | Event::Kept | Event::Verified | Event::Stop => {
@@ -175,12 +146,53 @@ impl Lease {
     }
 }
 
-fn held(lease: String, ttl: Duration, now: Duration, jitter: f64, pace: Pace) -> Lease {
-    Lease::Held {
-        lease,
-        ttl,
-        beat_due: now + backoff::spread(ttl / 3, jitter),
-        verify_due: pace.verify.map(|period| now + period),
+/// When an event came, and what configuration and chance add to it.
+struct Moment {
+    now: Duration,
+    jitter: f64,
+    pace: Pace,
+}
+
+impl Moment {
+    fn outside(&self, failures: u32, due: Duration, last: Option<String>, event: Event) -> Lease {
+        let again = |wait| Lease::Outside {
+            failures: failures.saturating_add(1),
+            due: self.now + wait,
+            last: last.clone(),
+        };
+        match event {
+            Event::Joined { lease, ttl } => self.held(lease, ttl),
+            Event::Refused => again(backoff::spread(backoff::CAP, self.jitter)),
+            Event::Failed | Event::Gone => again(backoff::delay(failures, self.jitter)),
+            // A registration under way may have arrived; an old lease may live on. Only where neither
+            // can be is there nobody to take leave of.
+            Event::Stop if self.now >= due || last.is_some() => Lease::Announcing { lease: last },
+            Event::Stop => Lease::Left,
+            Event::Waited | Event::Kept | Event::Verified | Event::Removed => {
+                Lease::Outside { failures, due, last }
+            }
+        }
+    }
+
+    fn announcing(&self, lease: Option<String>, event: Event) -> Lease {
+        let lease = match event {
+            Event::Joined { lease, .. } => Some(lease),
+            Event::Gone => None,
+            Event::Refused | Event::Failed => lease,
+            Event::Waited | Event::Kept | Event::Verified | Event::Removed | Event::Stop => {
+                return Lease::Announcing { lease };
+            }
+        };
+        Lease::Lingering { lease, until: self.now + self.pace.linger }
+    }
+
+    fn held(&self, lease: String, ttl: Duration) -> Lease {
+        let verify_due = self.pace.verify.map(|period| self.now + period);
+        Lease::Held { lease, ttl, beat_due: self.next_beat(ttl), verify_due }
+    }
+
+    fn next_beat(&self, ttl: Duration) -> Duration {
+        self.now + backoff::spread(ttl / 3, self.jitter)
     }
 }
 

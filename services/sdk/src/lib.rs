@@ -23,9 +23,11 @@
 mod backoff;
 mod clock;
 mod error;
+mod health;
 mod instance;
 mod journal;
 mod lease;
+mod life;
 mod membership;
 mod register;
 mod schema;

@@ -120,11 +120,10 @@ impl Membership {
         };
         info!("registered {} at {} (lease {}, {found})", self.name(), self.instance.url, grant.lease);
         for each in &grant.findings {
-            let (code, message, help) = (&each.code, &each.message, &each.help);
             match each.severity {
-                Severity::Error => error!("{code}: {message} — what helps: {help}"),
-                Severity::Warning => warn!("{code}: {message} — what helps: {help}"),
-                Severity::Info => info!("{code}: {message} {help}"),
+                Severity::Error => error!("{each}"),
+                Severity::Warning => warn!("{each}"),
+                Severity::Info => info!("{each}"),
             }
         }
         Event::Joined { lease: grant.lease, ttl: grant.ttl }

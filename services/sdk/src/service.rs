@@ -1,26 +1,21 @@
-//! A service from its first listener to its last call.
+//! What an author says about a service, and its start.
 //!
-//! Order is the point of this file. Starting: listen, serve, then register, so that nobody is sent to
-//! a closed port. Stopping: say NOT_SERVING and `draining`, give routers time, leave the registry,
-//! stop accepting, finish the calls under a deadline. Nothing the registry does or fails to do keeps
-//! the service from answering.
+//! Everything that can be wrong is found before the first call is taken. What happens after the start
+//! is `life`.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
 use std::time::Duration;
 
 use semver::Version;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
-use crate::instance::{Facts, Instance};
+use crate::health::{self, Health};
+use crate::instance::Facts;
+use crate::life::Life;
 use crate::membership::Membership;
 use crate::register::Registrar;
 use crate::schema::Schema;
@@ -31,9 +26,6 @@ const WEIGHT: u32 = 100;
 const TTL: Duration = Duration::from_secs(15);
 const LINGER: Duration = Duration::from_secs(2);
 const FINISH_WITHIN: Duration = Duration::from_secs(30);
-/// Notices peers that vanished without a goodbye.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A gRPC service that joins a registry.
 #[derive(Debug)]
@@ -137,7 +129,7 @@ impl Service {
     }
 
     /// Serves `routes`, gRPC health and server reflection, and stays registered until it is stopped.
-    /// A second signal ends it at once.
+    /// Health and reflection among `routes` are not reached. A second signal ends it at once.
     ///
     /// # Errors
     /// Only what keeps it from starting, or ends its listener. The registry is never a reason.
@@ -158,8 +150,7 @@ impl Service {
         let instance = facts.instance(address, clock::now(), &host);
 
         let health = Health::new(&schema).await;
-        let routes = routes.add_service(health.server());
-        let routes = with_reflection(routes, self.descriptors)
+        let routes = health::with_standard_services(routes, &health, self.descriptors)
             .map_err(|why| Error::Descriptors { name: instance.service.clone(), why })?;
         info!("serving {} {} on {address}", instance.service, instance.version);
 
@@ -196,107 +187,4 @@ impl Service {
         }
         .checked()
     }
-}
-
-/// A service that listens.
-struct Life {
-    instance: Instance,
-    membership: Option<Membership>,
-    health: Health,
-    stops: Stops,
-    finish_within: Duration,
-}
-
-impl Life {
-    async fn run(self, listener: TcpListener, routes: Routes) -> Result<(), tonic::transport::Error> {
-        let Self { instance, membership, mut health, mut stops, finish_within } = self;
-        let (leave, close) = (CancellationToken::new(), CancellationToken::new());
-
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let mut server = pin!(
-            Server::builder()
-                .http2_keepalive_interval(Some(PING_EVERY))
-                .http2_keepalive_timeout(Some(PING_DEADLINE))
-                .add_routes(routes)
-                .serve_with_incoming_shutdown(incoming, close.cancelled())
-        );
-        let ending = async {
-            let stays = async {
-                match membership {
-                    Some(membership) => membership.run(&leave).await,
-                    None => leave.cancelled().await,
-                }
-            };
-            let falls_ill = async {
-                leave.cancelled().await;
-                health.not_serving().await;
-            };
-            tokio::join!(falls_ill, stays);
-            close.cancel();
-            health.end_watches().await;
-            tokio::time::sleep(finish_within).await;
-        };
-        let hurry = async {
-            let by = stops.next().await;
-            info!("{} {} is told to stop by {by}", instance.service, instance.version);
-            leave.cancel();
-            stops.next().await
-        };
-
-        // The server is polled first, so that it accepts before anyone is told of it.
-        tokio::select! {
-            biased;
-            ended = &mut server => ended?,
-            () = ending => warn!("calls were still running after {finish_within:?}; they are cut off"),
-            by = hurry => warn!("told to stop a second time, by {by}: stopping now"),
-        }
-        info!("{} {} has stopped", instance.service, instance.version);
-        Ok(())
-    }
-}
-
-/// What the health service answers, for the whole server and for each protobuf service.
-struct Health {
-    reporter: HealthReporter,
-    names: Vec<String>,
-}
-
-impl Health {
-    async fn new(schema: &Schema) -> Self {
-        let reporter = HealthReporter::new();
-        let names: Vec<String> = std::iter::once(String::new()).chain(schema.services.clone()).collect();
-        for name in &names {
-            reporter.set_service_status(name, ServingStatus::Serving).await;
-        }
-        Self { reporter, names }
-    }
-
-    fn server(&self) -> tonic_health::pb::health_server::HealthServer<tonic_health::server::HealthService> {
-        let service = tonic_health::server::HealthService::from_health_reporter(self.reporter.clone());
-        tonic_health::pb::health_server::HealthServer::new(service)
-    }
-
-    async fn not_serving(&self) {
-        for name in &self.names {
-            self.reporter.set_service_status(name, ServingStatus::NotServing).await;
-        }
-    }
-
-    /// Ends the streams of those who watch: they would hold their connections open until the deadline.
-    async fn end_watches(&mut self) {
-        for name in &self.names {
-            self.reporter.clear_service_status(name).await;
-        }
-    }
-}
-
-fn with_reflection(routes: Routes, descriptors: &'static [u8]) -> Result<Routes, String> {
-    let builder = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let v1 = builder().build_v1().map_err(|why| why.to_string())?;
-    let v1alpha = builder().build_v1alpha().map_err(|why| why.to_string())?;
-    Ok(routes.add_service(v1).add_service(v1alpha))
 }

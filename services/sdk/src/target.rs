@@ -31,7 +31,6 @@ pub(crate) enum Target {
     /// A gateway's gRPC API; the address as `http` or `https`.
     Grpc { base: String },
     /// etcd itself; each member as `http` or `https`, root without a trailing slash.
-    #[cfg(feature = "etcd")]
     Etcd { members: Vec<String>, root: String, user: Option<(String, String)> },
     /// None: the service only serves.
     Nowhere,
@@ -97,7 +96,6 @@ impl fmt::Display for Registry {
         match &self.target {
             Target::Http { base } => out.write_str(base),
             Target::Grpc { base } => write!(out, "{base} (gRPC)"),
-            #[cfg(feature = "etcd")]
             Target::Etcd { members, root, .. } => write!(out, "etcd {}{root}", members.join(",")),
             Target::Nowhere => out.write_str("none"),
         }
@@ -135,7 +133,6 @@ fn gateway(scheme: &str, rest: &str, url: &str) -> Result<String, Error> {
     Ok(base)
 }
 
-#[cfg(feature = "etcd")]
 fn etcd(scheme: &str, rest: &str, url: &str) -> Result<Target, Error> {
     let (authority, path) = match rest.split_once('/') {
         Some((authority, path)) => (authority, path.trim_matches('/')),
@@ -155,12 +152,6 @@ fn etcd(scheme: &str, rest: &str, url: &str) -> Result<Target, Error> {
     Ok(Target::Etcd { members, root, user })
 }
 
-#[cfg(not(feature = "etcd"))]
-fn etcd(_scheme: &str, _rest: &str, url: &str) -> Result<Target, Error> {
-    Err(mistake(url, "built without the feature `etcd` of turnout-service"))
-}
-
-#[cfg(feature = "etcd")]
 fn member(scheme: &str, host: &str, url: &str) -> Result<String, Error> {
     if host.is_empty() {
         return Err(mistake(url, "a host is missing"));
@@ -175,7 +166,6 @@ fn member(scheme: &str, host: &str, url: &str) -> Result<String, Error> {
     }
 }
 
-#[cfg(feature = "etcd")]
 fn decoded(part: &str, url: &str) -> Result<String, Error> {
     let text = percent_decode_str(part).decode_utf8();
     Ok(text.map_err(|_| mistake(url, "user and password are not UTF-8 after percent-decoding"))?.into_owned())
@@ -215,7 +205,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "etcd")]
     fn etcd_takes_members_user_and_root() {
         let full = target("etcd://root:p%40ss@h1:2379,h2,[::1]:1/my/root/");
         let expected = Target::Etcd {

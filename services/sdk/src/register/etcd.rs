@@ -14,6 +14,7 @@ use std::time::Duration;
 use etcd_client::{
     Client, Compare, CompareOp, ConnectOptions, Error as EtcdError, PutOptions, TlsOptions, Txn, TxnOp,
 };
+use prost_types::Timestamp;
 use serde::Serialize;
 use tonic::Code;
 
@@ -97,9 +98,16 @@ impl std::fmt::Debug for Registrar {
 }
 
 impl Registrar {
-    pub(crate) fn new(members: &[String], root: &str, user: Option<(String, String)>) -> Self {
-        let members = members.iter().map(|url| Member { url: url.clone(), client: None }).collect();
-        Self { members, at: 0, root: root.to_owned(), user }
+    pub(crate) fn new(
+        members: &[String],
+        root: &str,
+        user: Option<(String, String)>,
+    ) -> Result<Self, String> {
+        let members: Vec<_> = members.iter().map(|url| Member { url: url.clone(), client: None }).collect();
+        if members.is_empty() {
+            return Err("no member is named".to_owned());
+        }
+        Ok(Self { members, at: 0, root: root.to_owned(), user })
     }
 
     pub(crate) async fn has_schema(&mut self, schema: &Schema, within: Duration) -> Result<bool, Error> {
@@ -120,7 +128,7 @@ impl Registrar {
             stored_size: schema.bytes.len(),
             chunks: schema.bytes.len().div_ceil(CHUNK_BYTES),
             services: &schema.services,
-            created_at: clock::rfc3339(clock::now()),
+            created_at: now(),
         })?;
         let (meta_key, chunk_keys) =
             (self.meta_key(schema), format!("{}/schemas/{}/c", self.root, schema.hex));
@@ -323,12 +331,17 @@ fn value(instance: &Instance, schema: &Schema, presence: Presence) -> Result<Vec
         schema: SchemaValue { digest: schema.digest(), kind: "proto-fds", services: [] },
         health: "grpc",
         meta: &instance.meta,
-        registered_at: clock::rfc3339(clock::now()),
+        registered_at: now(),
     })
 }
 
 fn encoded(value: &impl Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|why| Error::Failed(why.to_string()))
+}
+
+/// The time of day as RFC 3339 writes it.
+fn now() -> String {
+    Timestamp::from(clock::now()).to_string()
 }
 
 /// Leases are written as etcd's own tools write them: in hexadecimal.

@@ -57,8 +57,10 @@ impl Registrar {
         }
         let authorization = token
             .map(|token| {
-                MetadataValue::try_from(format!("Bearer {token}"))
-                    .map_err(|_| "the token has characters that no header can carry".to_owned())
+                let mut value = MetadataValue::try_from(format!("Bearer {token}"))
+                    .map_err(|_| "the token has characters that no header can carry".to_owned())?;
+                value.set_sensitive(true);
+                Ok::<_, String>(value)
             })
             .transpose()?;
         let client = RegistryClient::new(endpoint.connect_lazy());

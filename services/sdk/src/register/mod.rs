@@ -4,7 +4,7 @@
 //! `lease`. Every call may be given up half-way: the next one starts from a clean connection state.
 //! Wire formats stay inside the three submodules.
 
-#[cfg(feature = "etcd")]
+#[cfg_attr(not(feature = "etcd"), path = "no_etcd.rs")]
 mod etcd;
 mod grpc;
 mod http;
@@ -75,11 +75,19 @@ impl fmt::Display for Refusal {
         for (field, message) in &self.mistakes {
             write!(out, "; {field}: {message}")?;
         }
-        if !self.help.is_empty() {
-            write!(out, " — what helps: {}", self.help)?;
-        }
-        Ok(())
+        advice(out, &self.help)
     }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.code, self.message)?;
+        advice(out, &self.help)
+    }
+}
+
+fn advice(out: &mut fmt::Formatter<'_>, help: &str) -> fmt::Result {
+    if help.is_empty() { Ok(()) } else { write!(out, " — what helps: {help}") }
 }
 
 /// A connection to a registry.
@@ -87,7 +95,6 @@ impl fmt::Display for Refusal {
 pub(crate) enum Registrar {
     Http(http::Registrar),
     Grpc(grpc::Registrar),
-    #[cfg(feature = "etcd")]
     Etcd(etcd::Registrar),
 }
 
@@ -99,9 +106,8 @@ impl Registrar {
         Ok(match &registry.target {
             Target::Http { base } => Some(Self::Http(http::Registrar::new(base, token).map_err(wrong)?)),
             Target::Grpc { base } => Some(Self::Grpc(grpc::Registrar::new(base, token).map_err(wrong)?)),
-            #[cfg(feature = "etcd")]
             Target::Etcd { members, root, user } => {
-                Some(Self::Etcd(etcd::Registrar::new(members, root, user.clone())))
+                Some(Self::Etcd(etcd::Registrar::new(members, root, user.clone()).map_err(wrong)?))
             }
             Target::Nowhere => None,
         })
@@ -111,7 +117,6 @@ impl Registrar {
     pub(crate) fn verify_every(&self) -> Option<Duration> {
         match self {
             Self::Http(_) | Self::Grpc(_) => None,
-            #[cfg(feature = "etcd")]
             Self::Etcd(_) => Some(VERIFY_EVERY),
         }
     }
@@ -133,7 +138,6 @@ impl Registrar {
         lease: Option<&str>,
         within: Duration,
     ) -> Result<Grant, Error> {
-        #[cfg(feature = "etcd")]
         if let (Self::Etcd(etcd), Some(lease)) = (&mut *self, lease) {
             return bounded(within, etcd.replace(instance, schema, lease, within)).await;
         }
@@ -145,7 +149,6 @@ impl Registrar {
         match self {
             Self::Http(http) => bounded(within, http.beat(lease)).await,
             Self::Grpc(grpc) => bounded(within, grpc.beat(lease)).await,
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(within, etcd.beat(lease, within)).await,
         }
     }
@@ -160,7 +163,6 @@ impl Registrar {
         self.beat(lease, within).await?;
         match self {
             Self::Http(_) | Self::Grpc(_) => Ok(()),
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(within, etcd.verify(instance, lease, within)).await,
         }
     }
@@ -175,7 +177,6 @@ impl Registrar {
         match self {
             Self::Http(http) => bounded(within, http.remove(instance, lease)).await,
             Self::Grpc(grpc) => bounded(within, grpc.remove(instance, lease)).await,
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(within, etcd.remove(instance, lease, within)).await,
         }
     }
@@ -184,7 +185,6 @@ impl Registrar {
         match self {
             Self::Http(http) => bounded(within, http.has_schema(schema)).await,
             Self::Grpc(grpc) => bounded(within, grpc.has_schema(schema)).await,
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(within, etcd.has_schema(schema, within)).await,
         }
     }
@@ -193,7 +193,6 @@ impl Registrar {
         match self {
             Self::Http(http) => bounded(UPLOAD_DEADLINE, http.put_schema(schema)).await,
             Self::Grpc(grpc) => bounded(UPLOAD_DEADLINE, grpc.put_schema(schema)).await,
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(UPLOAD_DEADLINE, etcd.put_schema(schema, UPLOAD_DEADLINE)).await,
         }
     }
@@ -208,7 +207,6 @@ impl Registrar {
         match self {
             Self::Http(http) => bounded(within, http.put_instance(instance, schema, presence)).await,
             Self::Grpc(grpc) => bounded(within, grpc.put_instance(instance, schema, presence)).await,
-            #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => bounded(within, etcd.put_instance(instance, schema, presence, within)).await,
         }
     }

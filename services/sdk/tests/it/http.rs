@@ -34,6 +34,9 @@ struct Table {
     /// The answer to every registration, instead of a lease.
     refusal: Option<(StatusCode, String)>,
     granted: u32,
+    /// No connection outlives its answer, so that the end of the listener looks like the end of the
+    /// process to clients.
+    mortal: bool,
 }
 
 impl Fake {
@@ -52,11 +55,6 @@ impl Fake {
             .with_state(self.clone());
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        // Without a connection left open, so that a stop looks like a dead process to clients.
-        let router = router.layer(axum::middleware::map_response(async |mut response: Response| {
-            response.headers_mut().insert("connection", "close".parse().unwrap());
-            response
-        }));
         let serving = async move { axum::serve(listener, router).await };
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(async move { stopped.run_until_cancelled(serving).await });
@@ -86,7 +84,11 @@ async fn note(State(fake): State<Fake>, request: Request, next: Next) -> Respons
         table.calls.push(format!("{} {path}", request.method()));
         table.tokens.extend(token);
     });
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if fake.with(|table| table.mortal) {
+        response.headers_mut().insert("connection", "close".parse().unwrap());
+    }
+    response
 }
 
 async fn has_schema(State(fake): State<Fake>, Path(digest): Path<String>) -> StatusCode {
@@ -150,6 +152,7 @@ async fn deregister(
 
 async fn started() -> (Fake, Running, CancellationToken, SocketAddr) {
     let fake = Fake::default();
+    fake.with(|table| table.mortal = true);
     let (address, down) = fake.listen("127.0.0.1:0").await;
     let running = run(catalog(), Routes::default(), &format!("http://{address}"));
     (fake, running, down, address)
@@ -197,7 +200,9 @@ async fn a_registration_carries_what_the_contract_names() {
 
 #[tokio::test]
 async fn a_schema_is_uploaded_once_and_a_stop_leaves_in_order() {
-    let (fake, running, _down, _) = started().await;
+    let fake = Fake::default();
+    let (first, _down) = fake.listen("127.0.0.1:0").await;
+    let running = run(catalog(), Routes::default(), &format!("http://{first}"));
     fake.joined().await;
     fake.sees("POST leases/", 1).await;
     running.stopped().await;

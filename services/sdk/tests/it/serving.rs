@@ -25,14 +25,10 @@ struct World {
 
 async fn world(service: Service) -> World {
     let (registry, backend) = (FakeRegistry::default(), FakeRegistry::default());
-    let (address, _) = registry.listen().await;
+    let address = registry.listen().await;
     let routes = Routes::new(RegistryServer::new(backend.clone()));
     let running = run(service, routes, &address);
-    let url = eventually("the service is registered", async || {
-        registry
-            .with(|state| state.instances.values().next().map(|instance| instance.endpoints[0].url.clone()))
-    })
-    .await;
+    let url = registry.url_of_first().await;
     World { registry, backend, running, url }
 }
 
@@ -51,6 +47,26 @@ async fn who_reads_the_registration_can_call_at_once() {
     let answer = RegistryClient::new(channel).list(ListRequest::default()).await.unwrap().into_inner();
     assert_eq!(answer.revision, 7);
     world.running.stopped().await;
+}
+
+#[tokio::test]
+async fn a_health_service_of_the_author_does_not_panic() {
+    let (_, own) = tonic_health::server::health_reporter();
+    let registry = FakeRegistry::default();
+    let running = run(catalog(), Routes::new(own), &registry.listen().await);
+    let url = registry.url_of_first().await;
+    assert_eq!(health(channel(&url).await, "turnout.registry.v1.Registry").await, ServingStatus::Serving);
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_unimplemented() {
+    let registry = FakeRegistry::default();
+    let running = run(catalog(), Routes::default(), &registry.listen().await);
+    let channel = channel(&registry.url_of_first().await).await;
+    let refused = RegistryClient::new(channel).list(ListRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unimplemented);
+    running.stopped().await;
 }
 
 #[tokio::test]

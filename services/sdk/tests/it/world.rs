@@ -46,6 +46,7 @@ impl Running {
     }
 
     /// Ends it like a kill: no goodbye.
+    #[cfg(feature = "etcd")]
     pub(crate) async fn killed(self) {
         self.task.abort();
         assert!(self.task.await.expect_err("it was running").is_cancelled());
@@ -156,6 +157,8 @@ pub(crate) struct State {
     pub(crate) schemas: BTreeMap<String, Vec<u8>>,
     pub(crate) tokens: Vec<String>,
     pub(crate) refuse: bool,
+    /// Heartbeats break their stream.
+    pub(crate) broken: bool,
     granted: u32,
 }
 
@@ -164,23 +167,27 @@ impl FakeRegistry {
         work(&mut self.inner.state.lock().expect("no test panics while it holds this"))
     }
 
+    /// Where the first instance that registers is reached.
+    pub(crate) async fn url_of_first(&self) -> String {
+        let first = |state: &mut State| Some(state.instances.values().next()?.endpoints[0].url.clone());
+        eventually("an instance is registered", async || self.with(first)).await
+    }
+
     /// Lets one `List` answer.
     pub(crate) fn release_list(&self) {
         self.inner.lists.0.add_permits(1);
     }
 
-    /// Listens until the token is cancelled; connections are cut then.
-    pub(crate) async fn listen(&self) -> (String, CancellationToken) {
+    /// Listens for the rest of the test.
+    pub(crate) async fn listen(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("grpc://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
         let serving = Server::builder()
             .add_service(RegistryServer::new(self.clone()))
             .serve_with_incoming(TcpListenerStream::new(listener));
-        let stopped = stop.clone();
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(async move { stopped.run_until_cancelled(serving).await });
-        (url, stop)
+        tokio::spawn(serving);
+        url
     }
 
     fn called<T>(&self, name: &'static str, request: &Request<T>) {
@@ -228,9 +235,12 @@ impl wire::registry_server::Registry for FakeRegistry {
         let answers = request.into_inner().map(move |beat| {
             let lease = beat?.lease;
             let ttl_seconds = registry.with(|state| {
+                if state.broken {
+                    return Err(Status::unavailable("going down"));
+                }
                 state.calls.push("beat");
-                u32::from(state.leases.values().any(|held| *held == lease))
-            });
+                Ok(u32::from(state.leases.values().any(|held| *held == lease)))
+            })?;
             Ok(wire::KeepAliveResponse { lease, ttl_seconds })
         });
         Ok(Response::new(Box::pin(answers)))

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The shell: everything that listens, calls, stores and schedules.
+//!
+//! Decisions are made in `turnout-schema` and `turnout-control`; here facts are gathered and answers
+//! performed. The order of reading: `cli` says what can be asked, `config` what can be set, `app`
+//! what runs and how it stops.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod ops;
+pub mod registry;
+pub mod telemetry;

@@ -1,2 +1,7 @@
-//! Placeholder while the workspace is laid.
-fn main() {}
+//! The `turnout` binary; see `turnout::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    turnout::cli::main()
+}

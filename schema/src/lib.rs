@@ -6,6 +6,7 @@
 
 pub mod diagnostic;
 pub mod digest;
+pub mod guard;
 pub mod subgraph;
 
 pub use diagnostic::{Diagnostic, Severity};

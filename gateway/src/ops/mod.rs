@@ -1,0 +1,91 @@
+//! The operators' API: GraphQL on the admin listener, which the dashboard and the command line use and
+//! nothing else.
+//!
+//! `view` is what can be asked; here it is served. Texts are measured before async-graphql parses
+//! them, whose own limits a few hundred bytes can defeat.
+
+mod view;
+
+use std::sync::Arc;
+
+use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
+use async_graphql::{EmptyMutation, ServerError};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{State, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::post;
+use turnout_schema::guard;
+
+use crate::clock::Clock;
+use crate::http::body;
+use crate::registry::Embedded;
+
+/// The executable schema.
+pub type Schema = async_graphql::Schema<view::Query, EmptyMutation, view::Subscription>;
+
+const BODY_BYTES_MAX: usize = 256 << 10;
+/// Introspection, the deepest honest query, nests 15.
+const NESTING_MAX: usize = 40;
+const SPREADS_MAX: usize = 30;
+
+/// What the API tells about.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What is registered.
+    pub registry: Arc<Embedded>,
+    /// When the gateway started.
+    pub clock: Clock,
+}
+
+/// Builds the schema.
+pub fn schema(facts: Facts) -> Schema {
+    Schema::build(view::Query, EmptyMutation, view::Subscription).data(facts).finish()
+}
+
+/// `/graphql`: POST for questions, a WebSocket for subscriptions.
+pub fn router(schema: Schema) -> Router {
+    Router::new().route("/graphql", post(answer).get(subscribe)).with_state(schema)
+}
+
+async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) -> Response {
+    // What a form of a foreign page can send, a form of a foreign page will send.
+    let json = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let bytes = match body::read(&headers, body, BODY_BYTES_MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    if !json {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the question as application/json");
+    }
+    let request: async_graphql::Request = match serde_json::from_slice(&bytes) {
+        Ok(request) => request,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &format!("the body is no GraphQL request: {error}")),
+    };
+    let measures = guard::measure(&request.query);
+    if measures.nesting > NESTING_MAX || measures.spreads > SPREADS_MAX {
+        let text = format!("the document nests deeper than {NESTING_MAX} or has more than {SPREADS_MAX} spreads");
+        return refuse(StatusCode::BAD_REQUEST, &text);
+    }
+    Json(schema.execute(request).await).into_response()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    let response = async_graphql::Response::from_errors(vec![ServerError::new(message, None)]);
+    (status, Json(response)).into_response()
+}
+
+async fn subscribe(
+    State(schema): State<Schema>,
+    protocol: GraphQLProtocol,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade
+        .max_message_size(BODY_BYTES_MAX)
+        .protocols(ALL_WEBSOCKET_PROTOCOLS)
+        .on_upgrade(move |socket| GraphQLWebSocket::new(socket, schema, protocol).serve())
+}

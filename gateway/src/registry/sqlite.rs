@@ -1,0 +1,233 @@
+//! Registrations in one SQLite file: what is written before an answer is given.
+//!
+//! Every change is one transaction, on disk before anyone hears of it. Heartbeats are not written:
+//! after a restart every lease gets its full time. The file holds text that people can read with
+//! `sqlite3`: instances in the native layout, versions with their digests. Calls block, and belong on
+//! a blocking thread.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use turnout_control::id::{ServiceName, Timestamp};
+use turnout_control::registration::Terms;
+use turnout_control::registry::{Event, Registered, Service, Snapshot, VersionRecord};
+use turnout_schema::{Descriptors, Digest};
+
+use super::native::Native;
+
+/// The layout of the file; a newer one is refused rather than guessed at.
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE schemas (
+        digest TEXT PRIMARY KEY, services TEXT NOT NULL, bytes BLOB NOT NULL, stored_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE versions (
+        service TEXT NOT NULL, version TEXT NOT NULL, digest TEXT, first_seen INTEGER NOT NULL,
+        PRIMARY KEY (service, version)
+    ) STRICT;
+    CREATE TABLE instances (
+        service TEXT NOT NULL, id TEXT NOT NULL, lease TEXT NOT NULL, ttl_s INTEGER NOT NULL,
+        registered_at INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (service, id)
+    ) STRICT;
+    CREATE TABLE revision (value INTEGER NOT NULL) STRICT;
+    INSERT INTO revision VALUES (0);
+";
+
+/// What can go wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite failed.
+    #[error("sqlite")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file was written by a later build.
+    #[error("the file has format {0}, and this build reads {FORMAT}: use the newer turnout that wrote it")]
+    Format(i64),
+    /// A row is not what this build writes.
+    #[error("row {0}: {1}")]
+    Row(String, String),
+}
+
+pub(super) struct Sqlite {
+    connection: Connection,
+}
+
+impl Sqlite {
+    pub(super) fn open(file: &Path) -> Result<Sqlite, Error> {
+        let mut connection = Connection::open(file)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // FULL: an acknowledged registration also outlives a power cut. Registrations are rare.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let format: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match format {
+            0 => {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(TABLES)?;
+                transaction.pragma_update(None, "user_version", FORMAT)?;
+                transaction.commit()?;
+            }
+            FORMAT => {}
+            newer => return Err(Error::Format(newer)),
+        }
+        Ok(Sqlite { connection })
+    }
+
+    /// All that was registered when the file was last written.
+    pub(super) fn load(&self) -> Result<Snapshot, Error> {
+        let revision: i64 = self.connection.query_row("SELECT value FROM revision", [], |row| row.get(0))?;
+        let mut services: BTreeMap<ServiceName, Service> = BTreeMap::new();
+        let mut statement =
+            self.connection.prepare("SELECT service, version, digest, first_seen FROM versions")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (service, version): (String, String) = (row.get(0)?, row.get(1)?);
+            let key = format!("versions/{service}/{version}");
+            let digest: Option<String> = row.get(2)?;
+            let digest = digest.map(|text| parse(&key, &text)).transpose()?;
+            let record = VersionRecord { digest, first_seen: timestamp(row.get(3)?) };
+            let versions = &mut services.entry(parse(&key, &service)?).or_default().versions;
+            versions.insert(parse(&key, &version)?, record);
+        }
+        for registered in self.instances()? {
+            let instance = &registered.instance;
+            let service = services.entry(instance.service.clone()).or_default();
+            service.instances.insert(instance.id.clone(), registered.clone());
+        }
+        Ok(Snapshot::restore(u64::try_from(revision).unwrap_or_default(), services))
+    }
+
+    fn instances(&self) -> Result<Vec<Registered>, Error> {
+        // What was accepted once is read under no terms: tightening allow_cidrs must not lose it.
+        let terms = Terms { allow_cidrs: vec![everywhere_v4(), everywhere_v6()], ttl_s: 15 };
+        let mut statement = self
+            .connection
+            .prepare("SELECT service, id, lease, ttl_s, registered_at, body FROM instances")?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (service, id, lease): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let key = format!("instances/{service}/{id}");
+            let ttl_s: i64 = row.get(3)?;
+            let body: String = row.get(5)?;
+            let native: Native = serde_json::from_str(&body).map_err(|error| row_error(&key, error))?;
+            let read = native
+                .read_as(&parse(&key, &service)?, &parse(&key, &id)?, Some(ttl_s), &terms)
+                .map_err(|mistakes| {
+                    let first = mistakes.first().map(|m| format!("{} {}", m.field, m.message));
+                    row_error(&key, first.unwrap_or_default())
+                })?;
+            found.push(Registered {
+                instance: Arc::new(read.instance),
+                lease: parse(&key, &lease)?,
+                ttl_s: read.ttl_s,
+                registered_at: timestamp(row.get(4)?),
+                silent: false,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Writes the changes and the revision after them, all or nothing.
+    pub(super) fn commit(&mut self, revision: u64, events: &[Event]) -> Result<(), Error> {
+        let transaction = self.connection.transaction()?;
+        for event in events {
+            write(&transaction, event)?;
+        }
+        transaction.execute("UPDATE revision SET value = ?1", [integer(revision)])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Stores descriptors; false when they were there.
+    pub(super) fn put_schema(
+        &mut self,
+        descriptors: &Descriptors,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let services = serde_json::to_string(&descriptors.services()).unwrap_or_default();
+        let written = self.connection.execute(
+            "INSERT OR IGNORE INTO schemas (digest, services, bytes, stored_at) VALUES (?1, ?2, ?3, ?4)",
+            params![descriptors.digest().to_string(), services, bytes, integer(at.0)],
+        )?;
+        Ok(written == 1)
+    }
+
+    /// The services of stored descriptors.
+    pub(super) fn schema_services(&self, digest: Digest) -> Result<Option<Vec<String>>, Error> {
+        let key = digest.to_string();
+        let services: Option<String> = self
+            .connection
+            .query_row("SELECT services FROM schemas WHERE digest = ?1", [&key], |row| row.get(0))
+            .optional()?;
+        services.map(|text| serde_json::from_str(&text).map_err(|error| row_error(&key, error))).transpose()
+    }
+
+    /// Stored descriptors.
+    pub(super) fn schema(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        let found = self
+            .connection
+            .query_row("SELECT bytes FROM schemas WHERE digest = ?1", [digest.to_string()], |row| row.get(0))
+            .optional()?;
+        Ok(found)
+    }
+}
+
+fn write(transaction: &Transaction<'_>, event: &Event) -> Result<(), Error> {
+    match event {
+        Event::Up(registered) => {
+            let instance = &registered.instance;
+            let (service, version) = (instance.service.as_str(), instance.version.to_string());
+            let digest = instance.schema.as_ref().map(|schema| schema.digest.to_string());
+            let at = integer(registered.registered_at.0);
+            transaction.execute(
+                "INSERT INTO versions (service, version, digest, first_seen) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET digest = coalesce(digest, excluded.digest)",
+                params![service, version, digest, at],
+            )?;
+            let body = serde_json::to_string(&Native::of(instance)).unwrap_or_default();
+            transaction.execute(
+                "INSERT OR REPLACE INTO instances (service, id, lease, ttl_s, registered_at, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![service, instance.id.as_str(), registered.lease.to_string(), registered.ttl_s, at, body],
+            )?;
+        }
+        Event::Down(service, id, _) => {
+            transaction.execute(
+                "DELETE FROM instances WHERE service = ?1 AND id = ?2",
+                params![service.as_str(), id.as_str()],
+            )?;
+        }
+        // Silence is forgotten by a restart; only the revision moves.
+        Event::Silent(..) | Event::Heard(..) => {}
+    }
+    Ok(())
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error| row_error(key, error))
+}
+
+fn row_error(key: &str, reason: impl std::fmt::Display) -> Error {
+    Error::Row(key.to_owned(), reason.to_string())
+}
+
+fn timestamp(stored: i64) -> Timestamp {
+    Timestamp(u64::try_from(stored).unwrap_or_default())
+}
+
+/// SQLite's integers are signed; revisions and milliseconds stay far below.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn everywhere_v4() -> ipnet::IpNet {
+    ipnet::IpNet::V4(ipnet::Ipv4Net::default())
+}
+
+fn everywhere_v6() -> ipnet::IpNet {
+    ipnet::IpNet::V6(ipnet::Ipv6Net::default())
+}

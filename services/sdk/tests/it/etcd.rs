@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use turnout_service::Routes;
 
-use crate::world::{catalog, eventually, run};
+use crate::world::{Log, catalog, eventually, run};
 
 /// The shortest lease that etcd grants with its default election timeout is 2 s.
 const TTL: Duration = Duration::from_secs(2);
@@ -221,6 +221,27 @@ async fn a_key_that_somebody_deleted_is_noticed_within_half_a_minute() {
     let (_, next) = etcd.joined().await;
     assert!(next != lease);
     running.stopped().await;
+}
+
+#[tokio::test]
+async fn a_cluster_with_users_is_joined_by_password_only() {
+    let Some(etcd) = Etcd::start().await else { return };
+    let mut client = etcd.client().await;
+    client.user_add("root", "p@ss", None).await.unwrap();
+    client.role_add("root").await.unwrap();
+    client.user_grant_role("root", "root").await.unwrap();
+    client.auth_enable().await.unwrap();
+
+    let log = Log::capture();
+    let stranger = run(catalog().ttl(TTL), Routes::default(), &format!("etcd://root:guess@{}", etcd.client));
+    log.says("the registry refused catalog 1.5.0").await;
+    log.says("check user and password").await;
+    stranger.stopped().await;
+
+    let known = run(catalog().ttl(TTL), Routes::default(), &format!("etcd://root:p%40ss@{}", etcd.client));
+    log.says("registered catalog 1.5.0").await;
+    known.stopped().await;
+    log.says("deregistered catalog 1.5.0").await;
 }
 
 #[tokio::test]

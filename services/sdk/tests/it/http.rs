@@ -31,6 +31,8 @@ struct Table {
     leases: BTreeMap<String, String>,
     schemas: BTreeMap<String, Bytes>,
     tokens: Vec<String>,
+    /// The states that were registered, in order.
+    states: Vec<Value>,
     /// The answer to every registration, instead of a lease.
     refusal: Option<(StatusCode, String)>,
     granted: u32,
@@ -119,6 +121,7 @@ async fn register(
             return (*status, body.clone()).into_response();
         }
         table.granted += 1;
+        table.states.push(instance["state"].clone());
         let lease = format!("a/lease {}", table.granted);
         table.leases.insert(id.clone(), lease.clone());
         table.instances.insert(id, instance);
@@ -212,6 +215,7 @@ async fn a_schema_is_uploaded_once_and_a_stop_leaves_in_order() {
     fake.joined().await;
     second.stopped().await;
 
+    assert_eq!(fake.with(|table| table.states.clone()), ["up", "draining", "up", "draining"]);
     let calls: Vec<String> = fake.with(|table| {
         let verb = |call: &String| call.split('/').next().unwrap().to_owned();
         table.calls.iter().map(verb).filter(|call| call != "POST leases").collect()

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use tokio::signal::unix::{SignalKind, signal};
 use turnout_bench::contender::{CONTENDERS, Contender};
 use turnout_bench::question::{Question, Values};
 use turnout_bench::stand::build::build;
@@ -68,10 +69,19 @@ async fn main() -> anyhow::Result<ExitCode> {
     tokio::select! {
         code = bench(options) => code,
         // Processes that run are killed as their owners are dropped.
-        stopped = tokio::signal::ctrl_c() => {
-            stopped.context("waiting for Ctrl-C")?;
+        stopped = stopped() => {
+            stopped.context("waiting for a signal")?;
             bail!("stopped")
         }
+    }
+}
+
+/// Returns on Ctrl-C and on SIGTERM.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
     }
 }
 

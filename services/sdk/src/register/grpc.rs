@@ -1,8 +1,8 @@
 //! The gRPC API of a gateway's admin port: `turnout.registry.v1.Registry`.
 //!
-//! One connection that repairs itself; one KeepAlive stream per lease. The stream is put back only
-//! after a heartbeat was answered, so a heartbeat that was given up cannot leave a late answer for the
-//! next one to read.
+//! One connection that repairs itself, and one KeepAlive stream. The stream is put back only after a
+//! heartbeat was answered, so a heartbeat that was given up cannot leave a late answer for the next
+//! one to read.
 
 use std::time::Duration;
 
@@ -38,7 +38,6 @@ pub(crate) struct Registrar {
 
 #[derive(Debug)]
 struct Beats {
-    lease: String,
     requests: mpsc::Sender<wire::KeepAliveRequest>,
     answers: Streaming<wire::KeepAliveResponse>,
 }
@@ -108,7 +107,7 @@ impl Registrar {
 
     pub(crate) async fn beat(&mut self, lease: &str) -> Result<(), Error> {
         let request = wire::KeepAliveRequest { lease: lease.to_owned() };
-        let mut beats = match self.beats.take().filter(|beats| beats.lease == lease) {
+        let mut beats = match self.beats.take() {
             Some(beats) => {
                 beats.requests.send(request).await.map_err(|_| self.broken())?;
                 beats
@@ -118,7 +117,7 @@ impl Registrar {
                 requests.send(request).await.map_err(|_| self.broken())?;
                 let opening = self.request(ReceiverStream::new(stream));
                 let answers = self.client.keep_alive(opening).await.map_err(|status| self.lost(&status))?;
-                Beats { lease: lease.to_owned(), requests, answers: answers.into_inner() }
+                Beats { requests, answers: answers.into_inner() }
             }
         };
         match beats.answers.message().await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -108,6 +108,7 @@ async fn a_stop_is_announced_and_noticed_before_the_service_leaves() {
     let mut watch = HealthClient::new(channel(&world.url).await).watch(request).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 
+    let start = Instant::now();
     world.running.stop.cancel();
     let noticed = timeout(PATIENCE, watch.message()).await.unwrap().unwrap().unwrap();
     assert_eq!(noticed.status(), ServingStatus::NotServing);
@@ -121,8 +122,9 @@ async fn a_stop_is_announced_and_noticed_before_the_service_leaves() {
     let late = RegistryClient::new(channel(&world.url).await).list(ListRequest::default()).await;
     assert_eq!(late.unwrap().into_inner().revision, 7);
 
-    // The watch above is still open; it must not hold the service for the whole deadline.
+    // The watch above is still open; it must not hold the service for its deadline.
     world.running.ended().await;
+    assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
     let calls = world.registry.with(|state| state.calls.clone());
     assert_eq!(calls[calls.len() - 2..], ["drain", "deregister"]);
 }
@@ -142,6 +144,11 @@ async fn calls_under_way_are_finished_after_leaving() {
         world.registry.with(|state| state.calls.contains(&"deregister").then_some(()))
     })
     .await;
+    eventually("it has stopped accepting", async || {
+        tokio::net::TcpStream::connect(world.url.trim_start_matches("grpc://")).await.err()
+    })
+    .await;
+    assert!(world.running.is_running(), "a call is under way");
     world.backend.release_list();
     assert_eq!(call.await.unwrap().unwrap().into_inner().revision, 7);
     world.running.ended().await;

@@ -45,6 +45,11 @@ impl Running {
         ended.expect("the service does not panic").expect("the service ends without an error");
     }
 
+    /// Whether it is still serving.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Ends it like a kill: no goodbye.
     #[cfg(feature = "etcd")]
     pub(crate) async fn killed(self) {

@@ -25,7 +25,8 @@ use turnout_bench::stand::run::{rows, run};
 
 #[derive(Parser)]
 #[command(
-    name = "cargo xtask bench",
+    name = "bench",
+    bin_name = "cargo xtask bench",
     about = "Measures what a request costs, next to the same answer by hand"
 )]
 struct Options {

@@ -26,7 +26,7 @@ pub async fn build(contenders: &[&Contender]) -> Result<(), Error> {
     let mut command = Command::new(cargo);
     command.args(arguments(contenders)).kill_on_drop(true);
     // `cargo run` told this program about its own package. Build scripts that watch these variables
-    // would run again, and everything that depends on them.
+    // (ring's does) would run again, and all that depends on them.
     for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(name)) {
         command.env_remove(name);
     }
@@ -36,7 +36,7 @@ pub async fn build(contenders: &[&Contender]) -> Result<(), Error> {
 
 fn describes_a_package(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 fn arguments(contenders: &[&Contender]) -> Vec<&'static str> {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 
 use crate::Error;
@@ -124,6 +125,9 @@ fn gateway(scheme: &str, rest: &str, url: &str) -> Result<String, Error> {
     if authority.host().is_empty() {
         return Err(mistake(url, "the host is missing"));
     }
+    if authority.port_u16().is_none() && (url.starts_with("grpc") || names_port(authority)) {
+        return Err(mistake(url, "the port is missing or not a number"));
+    }
     if url.starts_with("grpc") && uri.path().len() > 1 {
         return Err(mistake(url, "a gRPC address has no path"));
     }
@@ -138,6 +142,9 @@ fn etcd(scheme: &str, rest: &str, url: &str) -> Result<Target, Error> {
         Some((authority, path)) => (authority, path.trim_matches('/')),
         None => (rest, ""),
     };
+    if path.contains(['?', '#']) {
+        return Err(mistake(url, "no query belongs here"));
+    }
     let (user, hosts) = match authority.rsplit_once('@') {
         Some((credentials, hosts)) => {
             let (name, password) = credentials
@@ -159,11 +166,18 @@ fn member(scheme: &str, host: &str, url: &str) -> Result<String, Error> {
     let uri: Uri = format!("{scheme}://{host}")
         .parse()
         .map_err(|why| mistake(url, &format!("`{host}` is not host:port: {why}")))?;
-    match (uri.host(), uri.port_u16()) {
-        (None | Some(""), _) => Err(mistake(url, "a host is missing")),
-        (Some(_), Some(_)) => Ok(format!("{scheme}://{host}")),
-        (Some(name), None) => Ok(format!("{scheme}://{name}:2379")),
+    let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+    let authority = authority.ok_or_else(|| mistake(url, "a host is missing"))?;
+    match authority.port_u16() {
+        Some(_) => Ok(format!("{scheme}://{host}")),
+        None if names_port(authority) => Err(mistake(url, "a port is not a number")),
+        None => Ok(format!("{scheme}://{host}:2379")),
     }
+}
+
+/// Whether something stands where the port belongs.
+fn names_port(authority: &Authority) -> bool {
+    authority.as_str().len() > authority.host().len()
 }
 
 fn decoded(part: &str, url: &str) -> Result<String, Error> {
@@ -228,7 +242,12 @@ mod tests {
             ("http://", "not an address"),
             ("http://user:word@host", "no user belongs here"),
             ("http://host?x=1", "no query belongs here"),
+            ("http://host:x", "not a number"),
+            ("http://host:99999", "not a number"),
+            ("grpc://host", "port is missing"),
             ("grpc://host:1/path", "no path"),
+            ("etcd://h1:x", "not a number"),
+            ("etcd://h1/a?b", "no query"),
             ("etcd://", "a host is missing"),
             ("etcd://h1,,h2", "a host is missing"),
             ("etcd://root@h1", "user:password"),

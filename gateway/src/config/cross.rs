@@ -1,0 +1,115 @@
+//! Do the settings fit each other?
+//!
+//! Each check looks at a few checked values and tells a mistake at the one that makes the demand. A value that
+//! could not be read makes no demand and misses none. What this build can run is not asked here: that is the
+//! starting program's to say.
+
+use std::net::SocketAddr;
+
+use super::kind::is_loopback;
+use super::mistake::{Mistake, Origin};
+use super::values::{Effective, Values};
+
+/// Everything that two settings can disagree on.
+pub(super) fn check(values: &Values) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    listeners(values, &mut found);
+    registry(values, &mut found);
+    ledger(values, &mut found);
+    pair(values, ("registry.tls.cert", "registry.tls.key"), &mut found);
+    pair(values, ("registry.username", "registry.password"), &mut found);
+    if let Some(trust) = chosen(values, "frontends.trust", "signed") {
+        demand(values, trust, ("`frontends.trust: signed`", "frontends.key_file"), &mut found);
+    }
+    for path in ["auth.jwt.issuer", "auth.jwt.audience", "auth.jwt.jwks_url", "auth.jwt.required"] {
+        let Some(given) = values.given(path) else { continue };
+        for needed in ["auth.jwt.issuer", "auth.jwt.jwks_url"] {
+            demand(values, given, ("`auth.jwt`", needed), &mut found);
+        }
+        break;
+    }
+    found
+}
+
+fn listeners(values: &Values, found: &mut Vec<Mistake>) {
+    let Some(admin) = values.get("admin.listen") else { return };
+    let Some(admin_address) = admin.value.address() else { return };
+    if !is_loopback(admin_address) && values.is_missing("admin.tokens.file") {
+        let message =
+            format!("`admin.listen`: {admin_address} is not on loopback, so `admin.tokens.file` is needed");
+        let hint = "without tokens, whoever reaches that address operates the gateway".to_owned();
+        found.push(Mistake { origin: admin.origin.clone(), message, hint: Some(hint) });
+    }
+    let Some(public) = values.get("listen") else { return };
+    let Some(public_address) = public.value.address() else { return };
+    if collide(public_address, admin_address) {
+        // The one that was set is the one to change.
+        let origin = if admin.origin == Origin::Default { &public.origin } else { &admin.origin };
+        let message = format!("`listen` and `admin.listen` both take port {}", admin_address.port());
+        let hint = Some("give each its own port".to_owned());
+        found.push(Mistake { origin: origin.clone(), message, hint });
+    }
+}
+
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_ip
+}
+
+fn registry(values: &Values, found: &mut Vec<Mistake>) {
+    if let Some(kind) = chosen(values, "registry.kind", "etcd") {
+        demand(values, kind, ("`registry.kind: etcd`", "registry.endpoints"), found);
+    }
+    if chosen(values, "registry.kind", "embedded").is_some() {
+        for path in [
+            "registry.endpoints",
+            "registry.prefix",
+            "registry.tls.ca",
+            "registry.tls.cert",
+            "registry.tls.key",
+            "registry.username",
+            "registry.password",
+        ] {
+            refuse(values, path, ("registry.kind", "etcd"), found);
+        }
+    }
+}
+
+fn ledger(values: &Values, found: &mut Vec<Mistake>) {
+    if let Some(kind) = chosen(values, "ledger.kind", "postgres") {
+        demand(values, kind, ("`ledger.kind: postgres`", "ledger.url"), found);
+    }
+    if chosen(values, "ledger.kind", "embedded").is_some() {
+        refuse(values, "ledger.url", ("ledger.kind", "postgres"), found);
+    }
+}
+
+/// Both or neither.
+fn pair(values: &Values, (one, other): (&'static str, &'static str), found: &mut Vec<Mistake>) {
+    for (given, needed) in [(one, other), (other, one)] {
+        if let Some(effective) = values.given(given) {
+            demand(values, effective, (&format!("`{given}`"), needed), found);
+        }
+    }
+}
+
+/// `by` needs the setting `path`, which somebody must have set.
+fn demand(values: &Values, by: &Effective, (who, path): (&str, &'static str), found: &mut Vec<Mistake>) {
+    if values.is_missing(path) {
+        let message = format!("{who} needs `{path}`");
+        found.push(Mistake { origin: by.origin.clone(), message, hint: None });
+    }
+}
+
+/// The setting `path` means something for another kind only.
+fn refuse(values: &Values, path: &'static str, (kind, other): (&str, &str), found: &mut Vec<Mistake>) {
+    if let Some(given) = values.given(path) {
+        let message = format!("`{path}` has no meaning unless `{kind}` is `{other}`");
+        let hint = format!("set `{kind}: {other}`, or remove it");
+        found.push(Mistake { origin: given.origin.clone(), message, hint: Some(hint) });
+    }
+}
+
+fn chosen<'a>(values: &'a Values, path: &'static str, name: &str) -> Option<&'a Effective> {
+    values.get(path).filter(|found| found.value.choice() == Some(name))
+}

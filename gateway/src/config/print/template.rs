@@ -1,0 +1,79 @@
+//! The file that `config init` writes.
+//!
+//! Sections stand open and every setting below is a comment with its default, so that a line is set by removing
+//! its `#`, and a default that nobody chose can still improve with the next release.
+
+use std::fmt::Write as _;
+
+use crate::config::kind::Kind;
+use crate::config::settings::{Fallback, SETTINGS, Setting};
+
+const HEAD: &str = "\
+# yaml-language-server: $schema=./turnout.schema.json
+
+# Settings of Turnout. A line that begins with `# ` and a setting shows its default: remove the `# ` to set it.
+# Values may hold ${VAR} and ${VAR:-fallback}. TURNOUT_A__B in the environment overrides a.b, and flags win.
+# `turnout config validate` checks this file; `turnout config show` prints what holds and why.
+";
+
+/// Its text.
+pub fn template() -> String {
+    let mut out = HEAD.to_owned();
+    let mut open: Vec<&str> = Vec::new();
+    for setting in SETTINGS {
+        let mut words: Vec<&'static str> = setting.path.split('.').collect();
+        words.pop();
+        let shared = open.iter().zip(&words).take_while(|(one, other)| one == other).count();
+        if words.is_empty() || shared == 0 {
+            out.push('\n');
+        }
+        for (depth, word) in words.iter().enumerate().skip(shared) {
+            // Writing to a string cannot fail, here and below.
+            let _ = match *word {
+                "*" => writeln!(out, "{}# orders:", indent(depth)),
+                word => writeln!(out, "{}{word}:", indent(depth)),
+            };
+        }
+        write_setting(&mut out, setting, words.len());
+        open = words;
+    }
+    out
+}
+
+fn write_setting(out: &mut String, setting: &Setting, depth: usize) {
+    let (margin, note) = match setting.fallback {
+        Fallback::Value(_) => (indent(depth), ""),
+        Fallback::Unset { .. } => (indent(depth), " Not set by default."),
+    };
+    let sample = yaml(&setting.kind, setting.sample());
+    // Below a commented name, the whole line is a comment.
+    let (margin, inner) = match setting.path.contains('*') {
+        true => (indent(depth - 1), "  "),
+        false => (margin, ""),
+    };
+    let _ = writeln!(out, "{margin}# {inner}# {}{note}", setting.help);
+    let _ = writeln!(out, "{margin}# {inner}{}: {sample}", setting.word());
+}
+
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
+}
+
+/// A text of the table as YAML.
+fn yaml(kind: &Kind, text: &str) -> String {
+    let quoted = |text: &str| match text.contains(['*', '#', '{', '['])
+        || text.contains(": ")
+        || text.starts_with(':')
+    {
+        true => format!("\"{text}\""),
+        false => text.to_owned(),
+    };
+    match kind {
+        Kind::List(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let items: Vec<String> = items.map(quoted).collect();
+            format!("[{}]", items.join(", "))
+        }
+        _ => quoted(text),
+    }
+}

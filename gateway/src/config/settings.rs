@@ -1,0 +1,193 @@
+//! Which settings are there?
+//!
+//! One table. Reading, defaults, `config init`, `config schema`, `config show` and `docs/configuration.md` all come
+//! from it, so a setting is added here and in `typed.rs`, and nowhere else. A `*` in a path stands for a name the
+//! user chooses. What one setting demands of another is in `cross.rs`.
+
+use std::time::Duration;
+
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// `limits.depth`, `services.*.timeout`.
+    pub(super) path: &'static str,
+    pub(super) kind: Kind,
+    pub(super) fallback: Fallback,
+    pub(super) change: Change,
+    /// One sentence.
+    pub(super) help: &'static str,
+}
+
+/// What holds when nobody sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fallback {
+    /// This value, written as a user would.
+    Value(&'static str),
+    /// Nothing; the example shows what could stand there.
+    Unset { example: &'static str },
+}
+
+/// When a changed value takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Reload,
+    Restart,
+}
+
+impl Setting {
+    const fn new(path: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
+        Setting { path, kind, fallback: Fallback::Value(default), change: Change::Reload, help }
+    }
+
+    const fn unset(path: &'static str, kind: Kind, example: &'static str, help: &'static str) -> Setting {
+        Setting { path, kind, fallback: Fallback::Unset { example }, change: Change::Reload, help }
+    }
+
+    const fn restart(mut self) -> Setting {
+        self.change = Change::Restart;
+        self
+    }
+
+    /// The last word of the path.
+    pub(super) fn word(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The text after `path:` in an example: the default, or what could stand there.
+    pub(super) fn sample(&self) -> &'static str {
+        match self.fallback {
+            Fallback::Value(text) | Fallback::Unset { example: text } => text,
+        }
+    }
+}
+
+/// The setting at `path`, with `*` for a chosen name.
+pub(super) fn find(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// The words that may follow `section` (empty: the top), in the order of the table.
+pub(super) fn words_in(section: &str) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    for setting in SETTINGS {
+        let below = match section {
+            "" => Some(setting.path),
+            _ => setting.path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let Some(word) = below.and_then(|rest| rest.split('.').next()) else { continue };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+const fn seconds(least: u64, most: u64) -> Kind {
+    Kind::Duration { least: Duration::from_secs(least), most: Duration::from_secs(most) }
+}
+
+const fn count(least: u64, most: u64) -> Kind {
+    Kind::Integer { least, most }
+}
+
+const EXPOSE: Kind = Kind::Choice(&["annotated", "all"]);
+const ON_NEW_VERSION: Kind = Kind::Choice(&["rollout", "hold"]);
+const OPERATION: Kind = Kind::Duration { least: Duration::from_millis(10), most: Duration::from_secs(600) };
+const BODY: Kind = Kind::Size { least: 1024, most: 64 * 1024 * 1024 };
+
+/// Every setting, in the order in which files and pages show them.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new("listen", Kind::Address, "127.0.0.1:4000", "Address of the public listener: GraphQL, playground, pages.")
+        .restart(),
+    Setting::new("admin.listen", Kind::Address, "127.0.0.1:4001", "Address of the admin listener: dashboard, ops API, registration, metrics.")
+        .restart(),
+    Setting::unset("admin.tokens.file", Kind::Path, "tokens.yaml", "File with the tokens of the admin listener and their roles. Needed when that listener is not on loopback.")
+        .restart(),
+    Setting::new("data", Kind::Path, "./turnout-data", "Directory for what the gateway itself keeps.").restart(),
+    Setting::new("registry.kind", Kind::Choice(&["embedded", "etcd"]), "embedded", "Where registrations live: in the data directory, or in etcd.")
+        .restart(),
+    Setting::new("registry.allow_cidrs", Kind::List(&Kind::Cidr), "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", "Networks an instance may register an address in. Loopback and private networks by default."),
+    Setting::new("registry.ttl", seconds(5, 300), "15s", "How long a registration lasts without a heartbeat, when it names no time itself."),
+    Setting::new("registry.grace", seconds(0, 600), "15s", "After a start of the registry, how long no registration expires."),
+    Setting::unset("registry.endpoints", Kind::List(&Kind::HttpUrl), "http://127.0.0.1:2379", "etcd: its client URLs.").restart(),
+    Setting::new("registry.prefix", Kind::KeyPrefix, "/turnout/v1", "etcd: the prefix of all keys.").restart(),
+    Setting::unset("registry.tls.ca", Kind::Path, "etcd-ca.pem", "etcd: the authority that signed its certificate.").restart(),
+    Setting::unset("registry.tls.cert", Kind::Path, "etcd-client.pem", "etcd: the client certificate.").restart(),
+    Setting::unset("registry.tls.key", Kind::Path, "etcd-client.key", "etcd: the key of the client certificate.").restart(),
+    Setting::unset("registry.username", Kind::Text, "turnout", "etcd: the user to log in as.").restart(),
+    Setting::unset("registry.password", Kind::Secret, "${ETCD_PASSWORD:-secret}", "etcd: the password of that user.").restart(),
+    Setting::new("ledger.kind", Kind::Choice(&["embedded", "postgres"]), "embedded", "Where usage is counted: in the data directory, or in PostgreSQL.")
+        .restart(),
+    Setting::unset("ledger.url", Kind::PostgresUrl, "${DATABASE_URL:-postgres://turnout@127.0.0.1/turnout}", "PostgreSQL: the connection URL.").restart(),
+    Setting::new("frontends.dir", Kind::Path, "frontend-versions", "Directory with the published frontend versions.").restart(),
+    Setting::unset("frontends.default", Kind::Name, "web", "The app whose assignment rules hold for a caller that names no frontend."),
+    Setting::new("frontends.trust", Kind::Choice(&["claims", "signed"]), "claims", "`claims`: a bare header may choose among active frontend versions. `signed`: only a token or cookie may."),
+    Setting::unset("frontends.key_file", Kind::Path, "frontend.key", "The key that signs frontend tokens and cookies. Needed by `trust: signed`.").restart(),
+    Setting::new("expose", EXPOSE, "annotated", "What of a service is public: what its options say, or everything."),
+    Setting::new("on_new_version", ON_NEW_VERSION, "rollout", "What a new minor version does: start a rollout, or wait for an operator."),
+    Setting::unset("services.*.timeout", OPERATION, "2s", "Deadline of one call to this service. Without it, a call has what the operation has left."),
+    Setting::unset("services.*.expose", EXPOSE, "all", "`expose` for this service."),
+    Setting::unset("services.*.on_new_version", ON_NEW_VERSION, "hold", "`on_new_version` for this service."),
+    Setting::unset("services.*.cohort_unit", Kind::Choice(&["user", "customer"]), "user", "Who moves as one in a rollout of this service. `user` when not set."),
+    Setting::unset("auth.jwt.issuer", Kind::Text, "https://login.example.com/", "The `iss` that a caller's token must carry."),
+    Setting::unset("auth.jwt.audience", Kind::Text, "turnout", "The `aud` that a caller's token must carry."),
+    Setting::unset("auth.jwt.jwks_url", Kind::HttpUrl, "https://login.example.com/jwks.json", "Where the keys that sign callers' tokens are published."),
+    Setting::new("auth.jwt.required", Kind::Boolean, "false", "Refuse callers without a valid token."),
+    Setting::new("identity.trust_unit_header", Kind::Boolean, "false", "Believe `x-turnout-unit`. Only behind an edge that sets it."),
+    Setting::new("http.status", Kind::Choice(&["rails", "compat", "draft"]), "compat", "Status codes of GraphQL answers: always 200, what clients cope with, or the draft by the letter."),
+    Setting::new("http.cors.origins", Kind::List(&Kind::Origin), "", "Origins whose pages may call from a browser; `*` for any."),
+    Setting::new("http.csrf", Kind::Boolean, "true", "Refuse requests that a foreign page could send without a preflight."),
+    Setting::new("http.batch_max", count(0, 100), "10", "Operations in one array request; 0 refuses arrays."),
+    Setting::new("http.playground", Kind::Boolean, "false", "Serve the playground at `/`."),
+    Setting::new("limits.body", BODY, "1MiB", "Size of a request body."),
+    Setting::new("limits.tokens", count(1, 100_000), "2000", "Tokens of a document."),
+    Setting::new("limits.depth", count(1, 50), "15", "Depth of a document, fragments expanded."),
+    Setting::new("limits.selections", count(1, 100_000), "1000", "Selections of a document, fragments expanded."),
+    Setting::new("limits.aliases", count(0, 100_000), "60", "Aliases of a document, fragments expanded."),
+    Setting::new("limits.directives", count(0, 10_000), "20", "Directives of a document, fragments expanded."),
+    Setting::new("limits.deadline", OPERATION, "10s", "Time an operation may take. A caller may ask for less."),
+    Setting::new("headers.forward", Kind::List(&Kind::Header), "authorization, accept-language, x-request-id", "Request headers that are passed on to services as metadata."),
+    Setting::new("expose_lineup", Kind::Boolean, "false", "Name the versions that answered in the response headers."),
+    Setting::new("telemetry.logs", Kind::Choice(&["auto", "text", "json"]), "auto", "Format of the log. `auto`: text on a terminal, JSON elsewhere. The rest of telemetry is set by `OTEL_*` variables.")
+        .restart(),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_and_every_example_is_a_value_of_its_kind() {
+        let env = std::collections::BTreeMap::new();
+        for setting in SETTINGS {
+            let text = super::super::expand::expand(setting.sample(), &env).unwrap();
+            setting.kind.parse(&text).unwrap_or_else(|complaint| panic!("{}: {complaint:?}", setting.path));
+        }
+    }
+
+    #[test]
+    fn a_path_stands_once_and_is_never_also_a_section() {
+        let paths: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.path).collect();
+        assert_eq!(paths.len(), SETTINGS.len());
+        for path in &paths {
+            assert!(words_in(path).is_empty(), "{path} is a setting and a section");
+        }
+    }
+
+    #[test]
+    fn settings_of_one_section_stand_together() {
+        let mut closed = BTreeSet::new();
+        let mut last = "";
+        for setting in SETTINGS {
+            let top = setting.path.split('.').next().unwrap();
+            if top != last {
+                assert!(closed.insert(top), "{top} is opened twice");
+                last = top;
+            }
+        }
+    }
+}

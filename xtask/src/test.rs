@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let mut maven = Command::new(&java.tools[1]);
         maven.current_dir(workspace.path("services/java"));
         // Not `--quiet`: it swallows the number of tests that ran.
-        maven.args(["--batch-mode", "--no-transfer-progress", "test"]);
+        maven.args(["--batch-mode", "--no-transfer-progress", "-Dstyle.color=never", "test"]);
         Ok(vec![with_gateway(&workspace, maven)?])
     })?);
     steps::run(steps)

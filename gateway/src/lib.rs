@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod launch;
 pub mod ops;
 pub mod registry;
 pub mod telemetry;

@@ -65,7 +65,10 @@ impl Telemetry {
             .build();
         let registry = prometheus::Registry::new();
         let mut meters = SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(
-            opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_scope_info().build()?,
+            opentelemetry_prometheus::exporter()
+                .with_registry(registry.clone())
+                .scope_info_enabled(false)
+                .build()?,
         );
         let mut tracer = None;
         if settings.otlp {

@@ -61,7 +61,7 @@ pub enum Caller {
 
 impl Caller {
     /// Whether the caller may register this service.
-    pub fn may_register(&self, service: &str) -> Result<(), Trouble> {
+    pub(crate) fn may_register(&self, service: &str) -> Result<(), Trouble> {
         let Caller::Token(token) = self else { return Ok(()) };
         let covers = |pattern: &String| match pattern.strip_suffix('*') {
             Some(start) => service.starts_with(start),
@@ -188,7 +188,8 @@ fn refuse(denied: &Denied, grpc: bool) -> Response {
     let unauthenticated = matches!(denied, Denied::Unknown);
     if grpc {
         let text = format!("{code}: {message}. {help}");
-        let status = if unauthenticated { Status::unauthenticated(text) } else { Status::permission_denied(text) };
+        let status =
+            if unauthenticated { Status::unauthenticated(text) } else { Status::permission_denied(text) };
         return status.into_http();
     }
     let mut answer = Trouble::new(Kind::Forbidden, code, message, help).into_response();
@@ -213,7 +214,10 @@ mod tests {
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]

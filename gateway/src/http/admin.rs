@@ -17,7 +17,7 @@ use crate::registry::serve::{self, Registrar};
 use crate::telemetry::Metrics;
 
 /// What the admin listener serves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Admin {
     /// Takes registrations.
     pub registrar: Registrar,
@@ -29,6 +29,12 @@ pub struct Admin {
     pub health: Health,
     /// Who may come in; changes with the tokens file.
     pub access: watch::Receiver<Arc<Access>>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("registrar", &self.registrar).finish_non_exhaustive()
+    }
 }
 
 /// Everything an operator or a service can reach.
@@ -57,7 +63,10 @@ async fn missing() -> Response {
 async fn harden(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),

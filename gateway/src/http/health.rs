@@ -25,10 +25,7 @@ pub struct Health {
 
 /// `/livez` and `/readyz`.
 pub fn router(health: Health) -> Router {
-    Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .with_state(health)
+    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(readyz)).with_state(health)
 }
 
 async fn readyz(State(health): State<Health>, RawQuery(query): RawQuery) -> Response {

@@ -64,11 +64,14 @@ async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) ->
     }
     let request: async_graphql::Request = match serde_json::from_slice(&bytes) {
         Ok(request) => request,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &format!("the body is no GraphQL request: {error}")),
+        Err(error) => {
+            return refuse(StatusCode::BAD_REQUEST, &format!("the body is no GraphQL request: {error}"));
+        }
     };
     let measures = guard::measure(&request.query);
     if measures.nesting > NESTING_MAX || measures.spreads > SPREADS_MAX {
-        let text = format!("the document nests deeper than {NESTING_MAX} or has more than {SPREADS_MAX} spreads");
+        let text =
+            format!("the document nests deeper than {NESTING_MAX} or has more than {SPREADS_MAX} spreads");
         return refuse(StatusCode::BAD_REQUEST, &text);
     }
     Json(schema.execute(request).await).into_response()

@@ -167,8 +167,8 @@ impl Embedded {
 
         let known = snapshot.instance(&instance.service, &instance.id);
         let same_process = known.filter(|known| known.instance.incarnation == instance.incarnation);
-        let lease = same_process
-            .map_or_else(|| LeaseId::from_random(rand::random()), |registered| registered.lease);
+        let lease =
+            same_process.map_or_else(|| LeaseId::from_random(rand::random()), |registered| registered.lease);
         let registered = Registered {
             instance: Arc::new(instance.clone()),
             lease,

@@ -73,9 +73,14 @@ mod tests {
             history.push(revision, silent("a"));
         }
         let now = at(13);
-        for (seen, expected) in
-            [(13, Some(vec![])), (12, Some(vec![13])), (10, Some(vec![11, 12, 13])), (9, None), (0, None), (99, None)]
-        {
+        for (seen, expected) in [
+            (13, Some(vec![])),
+            (12, Some(vec![13])),
+            (10, Some(vec![11, 12, 13])),
+            (9, None),
+            (0, None),
+            (99, None),
+        ] {
             assert_eq!(revisions(history.after(seen, &now)), expected, "seen {seen}");
         }
     }

@@ -189,9 +189,8 @@ mod tests {
     #[test]
     fn a_body_cannot_name_another_instance_than_its_address() {
         let native: Native = serde_json::from_str(r#"{"service":"orders"}"#).unwrap();
-        let mistakes = native
-            .read_as(&"catalog".parse().unwrap(), &"a".parse().unwrap(), None, &terms())
-            .unwrap_err();
+        let mistakes =
+            native.read_as(&"catalog".parse().unwrap(), &"a".parse().unwrap(), None, &terms()).unwrap_err();
         assert_eq!(mistakes[0].field, "service");
     }
 }

@@ -192,7 +192,14 @@ fn write(transaction: &Transaction<'_>, event: &Event) -> Result<(), Error> {
             transaction.execute(
                 "INSERT OR REPLACE INTO instances (service, id, lease, ttl_s, registered_at, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![service, instance.id.as_str(), registered.lease.to_string(), registered.ttl_s, at, body],
+                params![
+                    service,
+                    instance.id.as_str(),
+                    registered.lease.to_string(),
+                    registered.ttl_s,
+                    at,
+                    body
+                ],
             )?;
         }
         Event::Down(service, id, _) => {

@@ -10,9 +10,9 @@ use turnout_control::registry::{Event, Health, Intent, Registered, Snapshot, Sta
 use turnout_proto::registry::v1::registry_server::{self, RegistryServer};
 use turnout_proto::registry::v1::watch_response::{self, down};
 use turnout_proto::registry::v1::{
-    self as wire, DeregisterRequest, DeregisterResponse, HasSchemaRequest, HasSchemaResponse, KeepAliveRequest,
-    KeepAliveResponse, ListRequest, ListResponse, PutSchemaRequest, PutSchemaResponse, RegisterRequest,
-    RegisterResponse, WatchRequest, WatchResponse,
+    self as wire, DeregisterRequest, DeregisterResponse, HasSchemaRequest, HasSchemaResponse,
+    KeepAliveRequest, KeepAliveResponse, ListRequest, ListResponse, PutSchemaRequest, PutSchemaResponse,
+    RegisterRequest, RegisterResponse, WatchRequest, WatchResponse,
 };
 use turnout_schema::Severity;
 use turnout_schema::subgraph::descriptors::BYTES_MAX;
@@ -39,7 +39,10 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl registry_server::Registry for Grpc {
-    async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterResponse>, Status> {
+    async fn register(
+        &self,
+        request: Request<RegisterRequest>,
+    ) -> Result<Response<RegisterResponse>, Status> {
         let caller = caller(&request)?;
         let RegisterRequest { instance, ttl_seconds } = request.into_inner();
         let raw = raw(instance.unwrap_or_default(), ttl_seconds);
@@ -80,7 +83,9 @@ impl registry_server::Registry for Grpc {
             async move {
                 let lease = beat?.lease;
                 let ttl_s = match lease.parse::<LeaseId>() {
-                    Ok(id) => blocking(&registry, move |registry| registry.renew(id)).await.map_err(Trouble::from)?,
+                    Ok(id) => blocking(&registry, move |registry| registry.renew(id))
+                        .await
+                        .map_err(Trouble::from)?,
                     Err(_) => None,
                 };
                 Ok(KeepAliveResponse { lease, ttl_seconds: ttl_s.unwrap_or_default().into() })
@@ -127,7 +132,8 @@ impl registry_server::Registry for Grpc {
                 digest = Some(chunk.digest.parse().map_err(|error| Trouble::digest(&error))?);
             }
             if bytes.len() + chunk.chunk.len() > BYTES_MAX {
-                let error = turnout_schema::subgraph::descriptors::Error::TooLarge(bytes.len() + chunk.chunk.len());
+                let error =
+                    turnout_schema::subgraph::descriptors::Error::TooLarge(bytes.len() + chunk.chunk.len());
                 return Err(Trouble::from(crate::registry::Error::from(error)).into());
             }
             bytes.extend_from_slice(&chunk.chunk);
@@ -195,7 +201,10 @@ impl Watching {
                 Changes::Events(events) if !events.is_empty() => {
                     let snapshot = self.at.registry.snapshot();
                     let last = events.last().map_or(self.seen, |(at, _)| *at);
-                    return Some((last, events.iter().filter_map(|(at, event)| change(&snapshot, *at, event)).collect()));
+                    return Some((
+                        last,
+                        events.iter().filter_map(|(at, event)| change(&snapshot, *at, event)).collect(),
+                    ));
                 }
                 Changes::Events(_) => {}
             }
@@ -274,10 +283,10 @@ fn instance(registered: &Registered) -> wire::Instance {
             .iter()
             .map(|endpoint| wire::Endpoint { url: endpoint.url(), zone: endpoint.zone.clone() })
             .collect(),
-        schema: instance
-            .schema
-            .as_ref()
-            .map(|schema| wire::SchemaRef { digest: schema.digest.to_string(), services: schema.services.clone() }),
+        schema: instance.schema.as_ref().map(|schema| wire::SchemaRef {
+            digest: schema.digest.to_string(),
+            services: schema.services.clone(),
+        }),
         weight: Some(instance.weight.into()),
         state: match (registered.standing(), instance.intent) {
             (Standing::Suspect, _) => wire::instance::State::Suspect,

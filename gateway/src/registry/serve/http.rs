@@ -180,11 +180,8 @@ async fn deregister(
 ) -> Answer {
     let (service, id) = names(&service, &id)?;
     caller.may_register(service.as_str())?;
-    let lease: LeaseId = query
-        .lease
-        .unwrap_or_default()
-        .parse()
-        .map_err(|error| Trouble::name("lease", &error))?;
+    let lease: LeaseId =
+        query.lease.unwrap_or_default().parse().map_err(|error| Trouble::name("lease", &error))?;
     let revision = blocking(&at.registry, move |registry| registry.deregister(&service, &id, lease)).await?;
     Ok(Json(json!({ "revision": revision })).into_response())
 }
@@ -198,8 +195,7 @@ async fn keepalive(State(at): State<Registrar>, Path(lease): Path<String>) -> An
 
 async fn services(State(at): State<Registrar>) -> Json<Value> {
     let snapshot = at.registry.snapshot();
-    let services: Vec<Value> =
-        snapshot.services().map(|(name, found)| service_json(name, found)).collect();
+    let services: Vec<Value> = snapshot.services().map(|(name, found)| service_json(name, found)).collect();
     Json(json!({ "revision": snapshot.revision, "services": services }))
 }
 
@@ -305,7 +301,10 @@ fn names(service: &str, id: &str) -> Result<(ServiceName, InstanceId), Trouble> 
 /// `15` or `15s`.
 fn seconds(what: &str, text: &str) -> Result<u64, Trouble> {
     text.strip_suffix('s').unwrap_or(text).parse().map_err(|_| {
-        let message = format!("{what} must be a number of seconds, but is {:?}", text.chars().take(32).collect::<String>());
+        let message = format!(
+            "{what} must be a number of seconds, but is {:?}",
+            text.chars().take(32).collect::<String>()
+        );
         Trouble::new(Kind::Malformed, "INVALID_QUERY", message, format!("Write {what}=15."))
     })
 }
@@ -330,7 +329,8 @@ impl IntoResponse for Trouble {
             .iter()
             .map(|mistake| json!({ "field": mistake.field, "message": mistake.message }))
             .collect();
-        let error = json!({ "code": self.code, "message": self.message, "help": self.help, "mistakes": mistakes });
+        let error =
+            json!({ "code": self.code, "message": self.message, "help": self.help, "mistakes": mistakes });
         (status, Json(json!({ "error": error }))).into_response()
     }
 }

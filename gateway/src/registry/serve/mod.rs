@@ -50,7 +50,12 @@ pub(crate) enum Kind {
 }
 
 impl Trouble {
-    pub(crate) fn new(kind: Kind, code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Trouble {
+    pub(crate) fn new(
+        kind: Kind,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Trouble {
         Trouble { kind, code, message: message.into(), help: help.into(), mistakes: Vec::new() }
     }
 

@@ -1,0 +1,179 @@
+//! What runs: every task of a gateway, the order in which they start, and the order in which they stop.
+//!
+//! Starting: the data directory, the registry, the listeners, and only then the word that it is ready.
+//! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
+//! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{LedgerKind, RegistryKind};
+use crate::http::admin::{self, Admin};
+use crate::http::health::Health;
+use crate::http::listener::Listener;
+use crate::http::public;
+use crate::launch::{self, Launch, Live, Read};
+use crate::ops;
+use crate::registry::serve::Registrar;
+use crate::registry::{self, Embedded};
+use crate::telemetry::{self, Telemetry};
+
+/// For requests that run when the gateway is told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A listener's address cannot be bound.
+    #[error("cannot listen on {0}")]
+    Bind(SocketAddr, #[source] std::io::Error),
+    /// The registry cannot be opened.
+    #[error("cannot open the registry")]
+    Registry(#[source] registry::Error),
+    /// The configuration asks for what this build cannot do.
+    #[error("{0} is not part of this build; use `kind: embedded`")]
+    NotBuilt(&'static str),
+    /// Telemetry cannot be set up.
+    #[error("cannot set up telemetry")]
+    Telemetry(#[source] telemetry::Error),
+    /// The process cannot be told to stop.
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    public: SocketAddr,
+    admin: SocketAddr,
+    connections: TaskTracker,
+    background: TaskTracker,
+    stop: CancellationToken,
+    abort: CancellationToken,
+    telemetry: Telemetry,
+}
+
+impl App {
+    /// Starts everything. When this returns, both listeners answer.
+    pub async fn start(launch: Launch, read: Read) -> Result<App, Error> {
+        let config = &read.loaded.config;
+        if !matches!(config.registry.kind, RegistryKind::Embedded) {
+            return Err(Error::NotBuilt("a registry in etcd"));
+        }
+        if !matches!(config.ledger.kind, LedgerKind::Embedded) {
+            return Err(Error::NotBuilt("a ledger in PostgreSQL"));
+        }
+        let telemetry = Telemetry::start(telemetry::Settings {
+            logs: config.telemetry.logs,
+            otlp: launch
+                .env
+                .iter()
+                .any(|(name, _)| name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT")),
+        })
+        .map_err(Error::Telemetry)?;
+        let clock = Clock::start();
+        let (directory, grace) = (config.data.clone(), config.registry.grace);
+        let opened = tokio::task::spawn_blocking(move || Embedded::open(&directory, clock, grace)).await;
+        let registry = Arc::new(opened.unwrap_or(Err(registry::Error::Stopping)).map_err(Error::Registry)?);
+        telemetry.metrics().watch_registry(&registry);
+        let public_socket = bind(config.listen).await?;
+        let admin_socket = bind(config.admin.listen).await?;
+
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
+        let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let admin = admin::router(Admin {
+            registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
+            ops: ops::schema(ops::Facts { registry: registry.clone(), clock }),
+            metrics: telemetry.metrics(),
+            health: health.clone(),
+            access: access_now,
+        });
+
+        let (connections, background) = (TaskTracker::new(), TaskTracker::new());
+        let app = App {
+            public: address(&public_socket)?,
+            admin: address(&admin_socket)?,
+            connections: connections.clone(),
+            background: background.clone(),
+            stop: stop.clone(),
+            abort: abort.clone(),
+            telemetry,
+        };
+        background.spawn(registry.expire(stop.clone()));
+        let live = Live { terms, access };
+        background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
+        let public = Listener::new("public", public_socket, public::router(health));
+        background.spawn(public.run(connections.clone(), stop.clone(), abort.clone()));
+        background.spawn(Listener::new("admin", admin_socket, admin).run(connections, stop, abort));
+        Ok(app)
+    }
+
+    /// Where the public listener is.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where the admin listener is.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Stops everything in order. `now` cuts the deadline short.
+    pub async fn stop(self, now: impl Future<Output = ()>) {
+        tracing::info!("stopping");
+        self.stop.cancel();
+        self.background.close();
+        self.connections.close();
+        tokio::select! {
+            () = self.connections.wait() => {}
+            () = tokio::time::sleep(DRAIN) => tracing::warn!("requests did not finish in time"),
+            () = now => tracing::warn!("told again to stop: ending at once"),
+        }
+        self.abort.cancel();
+        self.connections.wait().await;
+        self.background.wait().await;
+        let telemetry = self.telemetry;
+        let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| Error::Bind(address, error))
+}
+
+fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {
+    socket.local_addr().map_err(|error| Error::Bind(SocketAddr::from(([0, 0, 0, 0], 0)), error))
+}
+
+/// SIGTERM and Ctrl-C.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on; what the process did on a signal before no longer happens.
+    pub fn listen() -> Result<Signals, Error> {
+        let on = |kind| signal(kind).map_err(Error::Signals);
+        Ok(Signals { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    /// The next of either.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Where the configuration of this process comes from, and how it is read anew.
+//!
+//! The file and the environment are read here and nowhere else. A running gateway reads them again on
+//! SIGHUP and when the file changes; a file with mistakes changes nothing, and what only a restart can
+//! change is named in the log.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use turnout_control::registration::Terms;
+
+use crate::config::{self, Config, File, Loaded, Mistakes, Sources};
+use crate::http::access::Access;
+use crate::registry::embedded::chain;
+use crate::telemetry::Metrics;
+
+/// How often the file is looked at. A rename over it, a link that moves and an editor that writes in
+/// place all show in its text.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// It has mistakes.
+    #[error("{0}")]
+    Mistakes(Mistakes),
+}
+
+/// What the command line said, and the environment at the start.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The configuration file.
+    pub file: FileChoice,
+    /// The environment.
+    pub env: Vec<(String, String)>,
+    /// Settings given as flags, by path.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// Which file is read.
+#[derive(Clone, Debug)]
+pub enum FileChoice {
+    /// This one; it must be there.
+    Named(PathBuf),
+    /// This one, if it is there.
+    Default(PathBuf),
+    /// None.
+    None,
+}
+
+/// Everything that was read, checked.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The settings.
+    pub loaded: Loaded,
+    /// Who may use the admin listener.
+    pub access: Access,
+    texts: Vec<String>,
+}
+
+impl Launch {
+    /// Reads the file, the tokens file and what overrides them. Blocks.
+    pub fn read(&self) -> Result<Read, Error> {
+        let file = match &self.file {
+            FileChoice::Named(path) => Some(text(path)?),
+            FileChoice::Default(path) if path.exists() => Some(text(path)?),
+            FileChoice::Default(_) | FileChoice::None => None,
+        };
+        let mut texts: Vec<String> = file.iter().map(|file| file.text.clone()).collect();
+        let sources = Sources { file, env: self.env.clone(), flags: self.flags.clone() };
+        let loaded = config::read(&sources).map_err(Error::Mistakes)?;
+        let access = match &loaded.config.admin.tokens_file {
+            None => Access::Open,
+            Some(path) => {
+                let file = text(path)?;
+                texts.push(file.text.clone());
+                Access::Tokens(config::tokens(&file).map_err(Error::Mistakes)?)
+            }
+        };
+        Ok(Read { loaded, access, texts })
+    }
+}
+
+fn text(path: &Path) -> Result<File, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::File(path.to_owned(), error))?;
+    Ok(File { path: path.to_owned(), text })
+}
+
+/// What a running gateway takes up without a restart.
+#[derive(Debug)]
+pub struct Live {
+    /// Which registrations are accepted.
+    pub terms: watch::Sender<Terms>,
+    /// Who may use the admin listener.
+    pub access: watch::Sender<Arc<Access>>,
+}
+
+/// The terms of registration that a configuration states.
+pub fn terms(config: &Config) -> Terms {
+    let ttl_s = u16::try_from(config.registry.ttl.as_secs()).unwrap_or(u16::MAX);
+    Terms { allow_cidrs: config.registry.allow_cidrs.clone(), ttl_s }
+}
+
+/// Reads again on SIGHUP and when a file changes, until it is told to stop.
+pub async fn reload(
+    launch: Launch,
+    mut running: Read,
+    live: Live,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
+    let reloads = metrics.config_reloads();
+    let count = |outcome| reloads.add(1, &[opentelemetry::KeyValue::new("outcome", outcome)]);
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::error!(%error, "cannot listen for SIGHUP, so the configuration is not read again");
+            return;
+        }
+    };
+    let mut looks = tokio::time::interval(LOOK);
+    let mut failed = String::new();
+    loop {
+        let asked = tokio::select! {
+            () = stop.cancelled() => return,
+            signalled = hangups.recv() => signalled.is_some(),
+            _ = looks.tick() => false,
+        };
+        let launch = launch.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || launch.read()).await else { return };
+        match read {
+            Ok(read) if !asked && read.texts == running.texts => failed.clear(),
+            Ok(read) => {
+                failed.clear();
+                let (old, new) = (&running.loaded.config, &read.loaded.config);
+                let waiting = config::changed_needing_restart(old, new);
+                live.terms.send_replace(terms(new));
+                live.access.send_replace(Arc::new(read.access.clone()));
+                tracing::info!("read the configuration again");
+                if !waiting.is_empty() {
+                    tracing::warn!(settings = waiting.join(", "), "these take effect after a restart");
+                }
+                count("ok");
+                // What waits for a restart stays compared with what runs.
+                let loaded = if waiting.is_empty() { read.loaded } else { running.loaded };
+                running = Read { loaded, ..read };
+            }
+            // A file that stays wrong is told once, unless someone asks again.
+            Err(error) if asked || failed != error.to_string() => {
+                failed = error.to_string();
+                tracing::error!(
+                    "the configuration was not read again, and the old one stays:\n{}",
+                    chain(&error)
+                );
+                count("refused");
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The gateway through its public doors: real listeners, a real registry file, real processes.
+//!
+//! One binary for all of it, because linking costs more than the tests.
+
+#![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
+
+mod gateway;
+mod malformed;
+mod persistence;
+mod process;
+mod registration;
+mod watching;

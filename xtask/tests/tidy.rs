@@ -36,8 +36,11 @@ impl File<'_> {
         SOURCES.contains(&self.extension())
     }
 
-    /// Lines before the tests that a file may end with.
+    /// Lines before the tests that a file may end with; none of a file that is all tests.
     fn before_tests(&self) -> Vec<&str> {
+        if self.path.split('/').any(|part| part == "tests" || part == "tests.rs") {
+            return Vec::new();
+        }
         let lines: Vec<&str> = self.text.lines().collect();
         let tail =
             lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests {"));
@@ -196,6 +199,10 @@ fn a_long_file_is_found_but_for_its_tests() {
     assert_eq!(check("a.rs", &long).len(), 1);
     let tests = format!("//! What?\n#[cfg(test)]\nmod tests {{\n{}}}\n", "\n".repeat(LINES_MAX));
     assert!(check("a.rs", &tests).is_empty());
+    for path in ["x/tests/it.rs", "x/src/a/tests.rs"] {
+        assert!(check(path, &long).is_empty(), "{path} holds nothing but tests");
+    }
+    assert_eq!(check("x/src/contests/a.rs", &long).len(), 1);
 }
 
 #[test]

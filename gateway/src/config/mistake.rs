@@ -206,7 +206,7 @@ fn write_excerpt(
     let blank = " ".repeat(gutter.len());
     writeln!(out, "{blank} --> {}", source.place(span))?;
     writeln!(out, "{blank}  |")?;
-    writeln!(out, "{gutter}  | {}", shown.trim_end())?;
+    writeln!(out, "{}", format!("{gutter}  | {shown}").trim_end())?;
     write!(out, "{blank}  | {}{carets}", " ".repeat(from - first))?;
     match hint {
         Some(hint) => writeln!(out, " {hint}"),

@@ -50,7 +50,8 @@ pub(super) struct Tree {
 
 /// Reads the first document of `text`.
 pub(super) fn parse(text: &str) -> Tree {
-    let mut reader = Reader { parser: Parser::new_from_str(text), text, mistakes: Vec::new() };
+    let mut reader =
+        Reader { parser: Parser::new_from_str(text), chars: text.chars().collect(), mistakes: Vec::new() };
     let root = if text.len() > BYTES_MAX {
         reader.tell(
             Span::START,
@@ -69,7 +70,7 @@ pub(super) fn parse(text: &str) -> Tree {
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
-    text: &'a str,
+    chars: Vec<char>,
     mistakes: Vec<Mistake>,
 }
 
@@ -85,7 +86,11 @@ impl<'a> Reader<'a> {
                     documents += 1;
                     if documents > 1 {
                         let hint = "keep one document in the file".to_owned();
-                        self.tell(span(mark), "a second YAML document starts here".to_owned(), Some(hint));
+                        self.tell(
+                            self.span(mark),
+                            "a second YAML document starts here".to_owned(),
+                            Some(hint),
+                        );
                         return Ok(root);
                     }
                     let first = self.next()?;
@@ -97,7 +102,7 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, (event, mark): (Event<'a>, Mark), depth: usize) -> Result<Node, Mistake> {
-        let start = span(mark);
+        let start = self.span(mark);
         if depth > NESTING_MAX {
             return Err(mistake(start, format!("nested more than {NESTING_MAX} levels deep"), None));
         }
@@ -138,7 +143,7 @@ impl<'a> Reader<'a> {
         loop {
             let (event, mark) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                return Ok(Node { content: Content::List(items), span: start.to(span(mark)) });
+                return Ok(Node { content: Content::List(items), span: start.to(self.span(mark)) });
             }
             items.push(self.node((event, mark), depth + 1)?);
         }
@@ -150,9 +155,9 @@ impl<'a> Reader<'a> {
         loop {
             let (event, mark) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(Node { content: Content::Map(entries), span: start.to(span(mark)) });
+                return Ok(Node { content: Content::Map(entries), span: start.to(self.span(mark)) });
             }
-            let key_span = span(mark);
+            let key_span = self.span(mark);
             let key = match event {
                 Event::Scalar(text, _, 0, None) => Some(text.into_owned()),
                 other => {
@@ -184,7 +189,7 @@ impl<'a> Reader<'a> {
     fn syntax(&self, error: &ScanError) -> Mistake {
         let at = error.marker().index();
         // The line of the error and the one before it: a missed quote is often noticed one line late.
-        let before: String = self.text.chars().take(at.saturating_add(120)).collect();
+        let before: String = self.chars.iter().take(at.saturating_add(120)).collect();
         let near: Vec<&str> = before.lines().rev().take(3).collect();
         let hint = if near.iter().any(|line| line.contains("${")) {
             Some("inside `{ }` or `[ ]` write \"${VAR}\" in quotes".to_owned())
@@ -196,6 +201,15 @@ impl<'a> Reader<'a> {
         mistake(Span::at(at), format!("not YAML: {}", error.info()), hint)
     }
 
+    /// The parser counts the blanks behind a quoted text as part of it.
+    fn span(&self, mark: Mark) -> Span {
+        let (start, mut end) = (mark.start.index(), mark.end.index().min(self.chars.len()));
+        while end > start && self.chars[end - 1].is_whitespace() {
+            end -= 1;
+        }
+        Span { start, end }
+    }
+
     fn tell(&mut self, span: Span, message: String, hint: Option<String>) {
         self.mistakes.push(mistake(span, message, hint));
     }
@@ -203,10 +217,6 @@ impl<'a> Reader<'a> {
 
 fn mistake(span: Span, message: String, hint: Option<String>) -> Mistake {
     Mistake { origin: Origin::File(span), message, hint }
-}
-
-fn span(mark: Mark) -> Span {
-    Span { start: mark.start.index(), end: mark.end.index() }
 }
 
 fn scalar(text: &str, style: ScalarStyle) -> Content {

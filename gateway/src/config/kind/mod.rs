@@ -121,8 +121,14 @@ impl Kind {
         let text = match self {
             Kind::Address => "an address such as `127.0.0.1:4000`",
             Kind::Path => "a path",
-            Kind::Duration { .. } => "a duration such as `10s` or `250ms`",
-            Kind::Size { .. } => "a size such as `1MiB`",
+            Kind::Duration { least, most } => {
+                let (least, most) = (quantity::show_duration(*least), quantity::show_duration(*most));
+                return format!("a duration from `{least}` to `{most}`");
+            }
+            Kind::Size { least, most } => {
+                let (least, most) = (quantity::show_size(*least), quantity::show_size(*most));
+                return format!("a size from `{least}` to `{most}`");
+            }
             Kind::Integer { least, most } => return format!("a whole number from {least} to {most}"),
             Kind::Boolean => "`true` or `false`",
             Kind::Choice(names) => return one_of(names),
@@ -130,7 +136,7 @@ impl Kind {
             Kind::Secret => "a secret text",
             Kind::Name => "a name such as `web`",
             Kind::KeyPrefix => "a key prefix such as `/turnout/v1`",
-            Kind::HttpUrl => "a URL such as `http://127.0.0.1:2379`",
+            Kind::HttpUrl => "a URL with `http://` or `https://`",
             Kind::PostgresUrl => "a URL such as `postgres://user@host/name`",
             Kind::Origin => "an origin such as `https://app.example.com`",
             Kind::Header => "a header name such as `accept-language`",

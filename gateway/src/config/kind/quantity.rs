@@ -58,13 +58,19 @@ const SIZE_ALIASES: &[(&str, &str)] = &[
 struct Units {
     known: &'static [(&'static str, u64)],
     aliases: &'static [(&'static str, &'static str)],
-    usual: &'static str,
+    /// What a bare number probably meant.
+    meant: fn(u64) -> String,
     names: &'static str,
 }
 
-const DURATION: Units = Units { known: TIMES, aliases: TIME_ALIASES, usual: "s", names: "ms, s, m, h, d" };
+const DURATION: Units = Units {
+    known: TIMES,
+    aliases: TIME_ALIASES,
+    meant: |seconds| format!("{seconds}s"),
+    names: "ms, s, m, h, d",
+};
 const SIZE: Units =
-    Units { known: SIZES, aliases: SIZE_ALIASES, usual: "KiB", names: "B, kB, MB, GB, KiB, MiB, GiB" };
+    Units { known: SIZES, aliases: SIZE_ALIASES, meant: show_size, names: "B, kB, MB, GB, KiB, MiB, GiB" };
 
 pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, Complaint> {
     let value = Duration::from_millis(quantity(text, &DURATION)?);
@@ -116,9 +122,11 @@ fn quantity(text: &str, units: &Units) -> Result<u64, Complaint> {
         return Err(Complaint::new(format!("`{shown}` is not a number with a unit")).hint(hint(units)));
     }
     if unit.is_empty() {
-        return Err(
-            Complaint::new(format!("`{shown}` has no unit")).rather(&format!("{digits}{}", units.usual))
-        );
+        let complaint = Complaint::new(format!("`{shown}` has no unit"));
+        return Err(match digits.parse() {
+            Ok(number) => complaint.rather(&(units.meant)(number)),
+            Err(_) => complaint.hint(hint(units)),
+        });
     }
     if unit.starts_with(['.', ',', '_']) {
         return Err(Complaint::new(format!("`{shown}` is not a whole number with a unit")).hint(hint(units)));

@@ -6,7 +6,13 @@
 
 /// `turnout.registry.v1`, generated from `proto/turnout/registry/v1/registry.proto`.
 pub mod registry {
-    #[expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+    #[expect(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     #[path = "."]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/turnout.registry.v1.rs"));

@@ -1,7 +1,8 @@
 //! `turnout config`: write, check, describe and show `turnout.yaml`.
 //!
-//! The only place of configuration that touches files. What is printed comes from `crate::config`. A file with
-//! mistakes is a finding (exit 1); one that cannot be read or must not be overwritten is wrong use (exit 2).
+//! The only place of configuration that touches files. What is printed comes from `crate::config`. A
+//! file with mistakes is a finding (exit 1); one that cannot be read or must not be overwritten is
+//! wrong use (exit 2).
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;

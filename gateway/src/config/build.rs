@@ -1,8 +1,8 @@
 //! How do checked values become a `Config`?
 //!
-//! Total: every plain setting with a default is there, `cross.rs` has made sure of what one kind demands, and the
-//! table says which kind of value stands where. An `expect` here means that the table and this file disagree; the
-//! tests read every setting once.
+//! Total: every plain setting with a default is there, `cross.rs` has made sure of what one kind
+//! demands, and the table says which kind of value stands where. An `expect` here means that the table
+//! and this file disagree; the tests read every setting once.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Do the settings fit each other?
 //!
-//! Each check looks at a few checked values and tells a mistake at the one that makes the demand. A value that
-//! could not be read makes no demand and misses none. What this build can run is not asked here: that is the
-//! starting program's to say.
+//! Each check looks at a few checked values and tells a mistake at the one that makes the demand. A
+//! value that could not be read makes no demand and misses none. What this build can run is not asked
+//! here: that is the starting program's to say.
 
 use std::net::SocketAddr;
 

@@ -1,8 +1,9 @@
 //! What does a value say once `${VAR}` is filled in?
 //!
-//! `${VAR}` takes the variable and is a mistake when it is not set; `${VAR:-text}` falls back to the text when it
-//! is unset or empty; `$${` is a literal `${`. A `$` before anything else stands for itself. Nothing nests, and
-//! what a variable holds is not expanded again. The environment comes in as an argument.
+//! `${VAR}` takes the variable and is a mistake when it is not set; `${VAR:-text}` falls back to the
+//! text when it is unset or empty; `$${` is a literal `${`. A `$` before anything else stands for
+//! itself. Nothing nests, and what a variable holds is not expanded again. The environment comes in as
+//! an argument.
 
 use std::collections::BTreeMap;
 

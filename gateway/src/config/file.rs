@@ -1,8 +1,8 @@
 //! What does the file set?
 //!
-//! Walks the tree beside the table of settings: sections are the beginnings of paths, everything else must be a
-//! setting. Expands `${VAR}`, reads each value by its kind, and goes on after a mistake. Secret values are noted,
-//! so that no excerpt shows them.
+//! Walks the tree beside the table of settings: sections are the beginnings of paths, everything else
+//! must be a setting. Expands `${VAR}`, reads each value by its kind, and goes on after a mistake.
+//! Secret values are noted, so that no excerpt shows them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! How is a mistake told, so that the person who made it can mend it at once?
 //!
-//! A mistake has an origin (a span of the file, an environment variable, the command line), one sentence, and
-//! often a hint. `Mistakes` holds all that one reading found, in the order of the file, and prints each with its
-//! source line and a caret. Text of secret settings is never printed: their spans are covered with `*`.
+//! A mistake has an origin (a span of the file, an environment variable, the command line), one
+//! sentence, and often a hint. `Mistakes` holds all that one reading found, in the order of the file,
+//! and prints each with its source line and a caret. Text of secret settings is never printed: their
+//! spans are covered with `*`.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! What did the user set, is it right, and what does the gateway run with?
 //!
-//! `read` takes the text of `turnout.yaml`, the environment and the flags, and returns a `Config`, or every mistake
-//! at once, each with its place and what would be right. Flags win over the environment, the environment over the
-//! file, the file over the defaults. Nothing here touches a file, the environment or a clock: callers pass texts.
-//! The settings themselves are one table, in `settings.rs`.
+//! `read` takes the text of `turnout.yaml`, the environment and the flags, and returns a `Config`, or
+//! every mistake at once, each with its place and what would be right. Flags win over the environment,
+//! the environment over the file, the file over the defaults. Nothing here touches a file, the
+//! environment or a clock: callers pass texts. The settings themselves are one table, in `settings.rs`.
 
 mod build;
 mod cross;

@@ -1,9 +1,10 @@
 //! What does the YAML text say, and where does each piece of it stand?
 //!
-//! Turns text into a small tree of maps, lists and scalars with the span of each in characters. Scalars stay
-//! text: what a value means is decided by the setting it is for, never by YAML's own rules for numbers or dates.
-//! Size and nesting are bounded. Anchors, aliases, tags, repeated keys and further documents are mistakes: each
-//! would let one line change the meaning of another. It knows nothing of settings.
+//! Turns text into a small tree of maps, lists and scalars with the span of each in characters. Scalars
+//! stay text: what a value means is decided by the setting it is for, never by YAML's own rules for
+//! numbers or dates. Size and nesting are bounded. Anchors, aliases, tags, repeated keys and further
+//! documents are mistakes: each would let one line change the meaning of another. It knows nothing of
+//! settings.
 
 use std::collections::BTreeMap;
 

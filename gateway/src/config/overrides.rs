@@ -1,8 +1,9 @@
 //! What do the environment and the command line set?
 //!
-//! `TURNOUT_A__B` is `a.b`. Only names with a `__`, or of a setting at the top, are ours to judge: other programs of
-//! the family have variables such as `TURNOUT_ADMIN` and `TURNOUT_TOKEN`. Values are text, lists are separated by
-//! commas, relative paths start in the working directory, and `${VAR}` is left as it is.
+//! `TURNOUT_A__B` is `a.b`. Only names with a `__`, or of a setting at the top, are ours to judge:
+//! other programs of the family have variables such as `TURNOUT_ADMIN` and `TURNOUT_TOKEN`. Values are
+//! text, lists are separated by commas, relative paths start in the working directory, and `${VAR}` is
+//! left as it is.
 
 use super::file::Gathered;
 use super::kind::{self, Complaint};

@@ -1,8 +1,9 @@
 //! Which settings are there?
 //!
-//! One table. Reading, defaults, `config init`, `config schema`, `config show` and `docs/configuration.md` all come
-//! from it, so a setting is added here and in `typed.rs`, and nowhere else. A `*` in a path stands for a name the
-//! user chooses. What one setting demands of another is in `cross.rs`.
+//! One table. Reading, defaults, `config init`, `config schema`, `config show` and
+//! `docs/configuration.md` all come from it, so a setting is added here and in `typed.rs`, and nowhere
+//! else. A `*` in a path stands for a name the user chooses. What one setting demands of another is in
+//! `cross.rs`.
 
 use std::time::Duration;
 
@@ -37,12 +38,17 @@ pub(super) enum Change {
 }
 
 impl Setting {
-    const fn new(path: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
-        Setting { path, kind, fallback: Fallback::Value(default), change: Change::Reload, help }
+    const fn new(path: &'static str, kind: Kind, default: &'static str) -> Setting {
+        Setting { path, kind, fallback: Fallback::Value(default), change: Change::Reload, help: "" }
     }
 
-    const fn unset(path: &'static str, kind: Kind, example: &'static str, help: &'static str) -> Setting {
-        Setting { path, kind, fallback: Fallback::Unset { example }, change: Change::Reload, help }
+    const fn unset(path: &'static str, kind: Kind, example: &'static str) -> Setting {
+        Setting { path, kind, fallback: Fallback::Unset { example }, change: Change::Reload, help: "" }
+    }
+
+    const fn help(mut self, help: &'static str) -> Setting {
+        self.help = help;
+        self
     }
 
     const fn restart(mut self) -> Setting {
@@ -95,62 +101,118 @@ const fn count(least: u64, most: u64) -> Kind {
 const EXPOSE: Kind = Kind::Choice(&["annotated", "all"]);
 const ON_NEW_VERSION: Kind = Kind::Choice(&["rollout", "hold"]);
 const OPERATION: Kind = Kind::Duration { least: Duration::from_millis(10), most: Duration::from_secs(600) };
+/// Loopback and the private networks.
+const NEAR_NETWORKS: &str = "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7";
 const BODY: Kind = Kind::Size { least: 1024, most: 64 * 1024 * 1024 };
 
 /// Every setting, in the order in which files and pages show them.
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("listen", Kind::Address, "127.0.0.1:4000", "Address of the public listener: GraphQL, playground, pages.")
+    Setting::new("listen", Kind::Address, "127.0.0.1:4000")
+        .help("Address of the public listener: GraphQL, playground, pages.")
         .restart(),
-    Setting::new("admin.listen", Kind::Address, "127.0.0.1:4001", "Address of the admin listener: dashboard, ops API, registration, metrics.")
+    Setting::new("admin.listen", Kind::Address, "127.0.0.1:4001")
+        .help("Address of the admin listener: dashboard, ops API, registration, metrics.")
         .restart(),
-    Setting::unset("admin.tokens.file", Kind::Path, "tokens.yaml", "File with the tokens of the admin listener and their roles. Needed when that listener is not on loopback.")
+    Setting::unset("admin.tokens.file", Kind::Path, "tokens.yaml")
+        .help("Tokens of the admin listener, with their roles. Needed outside loopback.")
         .restart(),
-    Setting::new("data", Kind::Path, "./turnout-data", "Directory for what the gateway itself keeps.").restart(),
-    Setting::new("registry.kind", Kind::Choice(&["embedded", "etcd"]), "embedded", "Where registrations live: in the data directory, or in etcd.")
+    Setting::new("data", Kind::Path, "./turnout-data")
+        .help("Directory for what the gateway itself keeps.")
         .restart(),
-    Setting::new("registry.allow_cidrs", Kind::List(&Kind::Cidr), "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", "Networks an instance may register an address in. Loopback and private networks by default."),
-    Setting::new("registry.ttl", seconds(5, 300), "15s", "How long a registration lasts without a heartbeat, when it names no time itself."),
-    Setting::new("registry.grace", seconds(0, 600), "15s", "After a start of the registry, how long no registration expires."),
-    Setting::unset("registry.endpoints", Kind::List(&Kind::HttpUrl), "http://127.0.0.1:2379", "etcd: its client URLs.").restart(),
-    Setting::new("registry.prefix", Kind::KeyPrefix, "/turnout/v1", "etcd: the prefix of all keys.").restart(),
-    Setting::unset("registry.tls.ca", Kind::Path, "etcd-ca.pem", "etcd: the authority that signed its certificate.").restart(),
-    Setting::unset("registry.tls.cert", Kind::Path, "etcd-client.pem", "etcd: the client certificate.").restart(),
-    Setting::unset("registry.tls.key", Kind::Path, "etcd-client.key", "etcd: the key of the client certificate.").restart(),
-    Setting::unset("registry.username", Kind::Text, "turnout", "etcd: the user to log in as.").restart(),
-    Setting::unset("registry.password", Kind::Secret, "${ETCD_PASSWORD:-secret}", "etcd: the password of that user.").restart(),
-    Setting::new("ledger.kind", Kind::Choice(&["embedded", "postgres"]), "embedded", "Where usage is counted: in the data directory, or in PostgreSQL.")
+    Setting::new("registry.kind", Kind::Choice(&["embedded", "etcd"]), "embedded")
+        .help("Where registrations live: in the data directory, or in etcd.")
         .restart(),
-    Setting::unset("ledger.url", Kind::PostgresUrl, "${DATABASE_URL:-postgres://turnout@127.0.0.1/turnout}", "PostgreSQL: the connection URL.").restart(),
-    Setting::new("frontends.dir", Kind::Path, "frontend-versions", "Directory with the published frontend versions.").restart(),
-    Setting::unset("frontends.default", Kind::Name, "web", "The app whose assignment rules hold for a caller that names no frontend."),
-    Setting::new("frontends.trust", Kind::Choice(&["claims", "signed"]), "claims", "`claims`: a bare header may choose among active frontend versions. `signed`: only a token or cookie may."),
-    Setting::unset("frontends.key_file", Kind::Path, "frontend.key", "The key that signs frontend tokens and cookies. Needed by `trust: signed`.").restart(),
-    Setting::new("expose", EXPOSE, "annotated", "What of a service is public: what its options say, or everything."),
-    Setting::new("on_new_version", ON_NEW_VERSION, "rollout", "What a new minor version does: start a rollout, or wait for an operator."),
-    Setting::unset("services.*.timeout", OPERATION, "2s", "Deadline of one call to this service. Without it, a call has what the operation has left."),
-    Setting::unset("services.*.expose", EXPOSE, "all", "`expose` for this service."),
-    Setting::unset("services.*.on_new_version", ON_NEW_VERSION, "hold", "`on_new_version` for this service."),
-    Setting::unset("services.*.cohort_unit", Kind::Choice(&["user", "customer"]), "user", "Who moves as one in a rollout of this service. `user` when not set."),
-    Setting::unset("auth.jwt.issuer", Kind::Text, "https://login.example.com/", "The `iss` that a caller's token must carry."),
-    Setting::unset("auth.jwt.audience", Kind::Text, "turnout", "The `aud` that a caller's token must carry."),
-    Setting::unset("auth.jwt.jwks_url", Kind::HttpUrl, "https://login.example.com/jwks.json", "Where the keys that sign callers' tokens are published."),
-    Setting::new("auth.jwt.required", Kind::Boolean, "false", "Refuse callers without a valid token."),
-    Setting::new("identity.trust_unit_header", Kind::Boolean, "false", "Believe `x-turnout-unit`. Only behind an edge that sets it."),
-    Setting::new("http.status", Kind::Choice(&["rails", "compat", "draft"]), "compat", "Status codes of GraphQL answers: always 200, what clients cope with, or the draft by the letter."),
-    Setting::new("http.cors.origins", Kind::List(&Kind::Origin), "", "Origins whose pages may call from a browser; `*` for any."),
-    Setting::new("http.csrf", Kind::Boolean, "true", "Refuse requests that a foreign page could send without a preflight."),
-    Setting::new("http.batch_max", count(0, 100), "10", "Operations in one array request; 0 refuses arrays."),
-    Setting::new("http.playground", Kind::Boolean, "false", "Serve the playground at `/`."),
-    Setting::new("limits.body", BODY, "1MiB", "Size of a request body."),
-    Setting::new("limits.tokens", count(1, 100_000), "2000", "Tokens of a document."),
-    Setting::new("limits.depth", count(1, 50), "15", "Depth of a document, fragments expanded."),
-    Setting::new("limits.selections", count(1, 100_000), "1000", "Selections of a document, fragments expanded."),
-    Setting::new("limits.aliases", count(0, 100_000), "60", "Aliases of a document, fragments expanded."),
-    Setting::new("limits.directives", count(0, 10_000), "20", "Directives of a document, fragments expanded."),
-    Setting::new("limits.deadline", OPERATION, "10s", "Time an operation may take. A caller may ask for less."),
-    Setting::new("headers.forward", Kind::List(&Kind::Header), "authorization, accept-language, x-request-id", "Request headers that are passed on to services as metadata."),
-    Setting::new("expose_lineup", Kind::Boolean, "false", "Name the versions that answered in the response headers."),
-    Setting::new("telemetry.logs", Kind::Choice(&["auto", "text", "json"]), "auto", "Format of the log. `auto`: text on a terminal, JSON elsewhere. The rest of telemetry is set by `OTEL_*` variables.")
+    Setting::new("registry.allow_cidrs", Kind::List(&Kind::Cidr), NEAR_NETWORKS)
+        .help("Networks in which an instance may have its address."),
+    Setting::new("registry.ttl", seconds(5, 300), "15s")
+        .help("How long a registration lasts without a heartbeat, unless it says so itself."),
+    Setting::new("registry.grace", seconds(0, 600), "15s")
+        .help("After a start of the registry, how long no registration expires."),
+    Setting::unset("registry.endpoints", Kind::List(&Kind::HttpUrl), "http://127.0.0.1:2379")
+        .help("etcd: its client URLs.")
+        .restart(),
+    Setting::new("registry.prefix", Kind::KeyPrefix, "/turnout/v1")
+        .help("etcd: the prefix of all keys.")
+        .restart(),
+    Setting::unset("registry.tls.ca", Kind::Path, "etcd-ca.pem")
+        .help("etcd: the authority that signed its certificate.")
+        .restart(),
+    Setting::unset("registry.tls.cert", Kind::Path, "etcd-client.pem")
+        .help("etcd: the client certificate.")
+        .restart(),
+    Setting::unset("registry.tls.key", Kind::Path, "etcd-client.key")
+        .help("etcd: the key of the client certificate.")
+        .restart(),
+    Setting::unset("registry.username", Kind::Text, "turnout").help("etcd: the user to log in as.").restart(),
+    Setting::unset("registry.password", Kind::Secret, "${ETCD_PASSWORD:-secret}")
+        .help("etcd: the password of that user.")
+        .restart(),
+    Setting::new("ledger.kind", Kind::Choice(&["embedded", "postgres"]), "embedded")
+        .help("Where usage is counted: in the data directory, or in PostgreSQL.")
+        .restart(),
+    Setting::unset("ledger.url", Kind::PostgresUrl, "${DATABASE_URL:-postgres://turnout@127.0.0.1/turnout}")
+        .help("PostgreSQL: the connection URL.")
+        .restart(),
+    Setting::new("frontends.dir", Kind::Path, "frontend-versions")
+        .help("Directory with the published frontend versions.")
+        .restart(),
+    Setting::unset("frontends.default", Kind::Name, "web")
+        .help("The app whose assignment rules hold for a caller that names no frontend."),
+    Setting::new("frontends.trust", Kind::Choice(&["claims", "signed"]), "claims")
+        .help("Whether a bare header may choose an active frontend version, or only a signed token."),
+    Setting::unset("frontends.key_file", Kind::Path, "frontend.key")
+        .help("The key that signs frontend tokens and cookies. Needed by `trust: signed`.")
+        .restart(),
+    Setting::new("expose", EXPOSE, "annotated")
+        .help("What of a service is public: what its options say, or everything."),
+    Setting::new("on_new_version", ON_NEW_VERSION, "rollout")
+        .help("What a new minor version does: start a rollout, or wait for an operator."),
+    Setting::unset("services.*.timeout", OPERATION, "2s")
+        .help("Deadline of one call. Without it, a call has what the operation has left."),
+    Setting::unset("services.*.expose", EXPOSE, "all").help("`expose` for this service."),
+    Setting::unset("services.*.on_new_version", ON_NEW_VERSION, "hold")
+        .help("`on_new_version` for this service."),
+    Setting::unset("services.*.cohort_unit", Kind::Choice(&["user", "customer"]), "user")
+        .help("Who moves as one in a rollout of this service. `user` when not set."),
+    Setting::unset("auth.jwt.issuer", Kind::Text, "https://login.example.com/")
+        .help("The `iss` that a caller's token must carry."),
+    Setting::unset("auth.jwt.audience", Kind::Text, "turnout")
+        .help("The `aud` that a caller's token must carry."),
+    Setting::unset("auth.jwt.jwks_url", Kind::HttpUrl, "https://login.example.com/jwks.json")
+        .help("Where the keys that sign callers' tokens are published."),
+    Setting::new("auth.jwt.required", Kind::Boolean, "false").help("Refuse callers without a valid token."),
+    Setting::new("identity.trust_unit_header", Kind::Boolean, "false")
+        .help("Believe `x-turnout-unit`. Only behind an edge that sets it."),
+    Setting::new("http.status", Kind::Choice(&["rails", "compat", "draft"]), "compat")
+        .help("Status codes: always 200, what clients cope with, or the draft by the letter."),
+    Setting::new("http.cors.origins", Kind::List(&Kind::Origin), "")
+        .help("Origins whose pages may call from a browser; `*` for any."),
+    Setting::new("http.csrf", Kind::Boolean, "true")
+        .help("Refuse requests that a foreign page could send without a preflight."),
+    Setting::new("http.batch_max", count(0, 100), "10")
+        .help("Operations in one array request; 0 refuses arrays."),
+    Setting::new("http.playground", Kind::Boolean, "false").help("Serve the playground at `/`."),
+    Setting::new("limits.body", BODY, "1MiB").help("Size of a request body."),
+    Setting::new("limits.tokens", count(1, 100_000), "2000").help("Tokens of a document."),
+    Setting::new("limits.depth", count(1, 50), "15").help("Depth of a document, fragments expanded."),
+    Setting::new("limits.selections", count(1, 100_000), "1000")
+        .help("Selections of a document, fragments expanded."),
+    Setting::new("limits.aliases", count(0, 100_000), "60")
+        .help("Aliases of a document, fragments expanded."),
+    Setting::new("limits.directives", count(0, 10_000), "20")
+        .help("Directives of a document, fragments expanded."),
+    Setting::new("limits.deadline", OPERATION, "10s")
+        .help("Time an operation may take. A caller may ask for less."),
+    Setting::new(
+        "headers.forward",
+        Kind::List(&Kind::Header),
+        "authorization, accept-language, x-request-id",
+    )
+    .help("Request headers that are passed on to services as metadata."),
+    Setting::new("expose_lineup", Kind::Boolean, "false")
+        .help("Name the versions that answered in the response headers."),
+    Setting::new("telemetry.logs", Kind::Choice(&["auto", "text", "json"]), "auto")
+        .help("Format of the log. `auto`: text on a terminal, JSON elsewhere.")
         .restart(),
 ];
 
@@ -166,6 +228,13 @@ mod tests {
         for setting in SETTINGS {
             let text = super::super::expand::expand(setting.sample(), &env).unwrap();
             setting.kind.parse(&text).unwrap_or_else(|complaint| panic!("{}: {complaint:?}", setting.path));
+        }
+    }
+
+    #[test]
+    fn every_setting_is_explained_in_sentences() {
+        for setting in SETTINGS {
+            assert!(setting.help.ends_with('.') && !setting.help.contains('|'), "{}", setting.path);
         }
     }
 

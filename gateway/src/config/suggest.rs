@@ -1,7 +1,7 @@
 //! Which known word did the user probably mean?
 //!
-//! Case, `-` and `_` do not count, so that `onNewVersion` finds `on_new_version`. A word is near when at most a
-//! third of it would have to change; nothing is better than a wild guess.
+//! Case, `-` and `_` do not count, so that `onNewVersion` finds `on_new_version`. A word is near when
+//! at most a third of it would have to change; nothing is better than a wild guess.
 
 /// The nearest of `known`, if one is near.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {

@@ -1,8 +1,9 @@
 //! What does the gateway run with?
 //!
-//! `Config` is the meaning of the checked values: addresses are addresses, choices are enums, and a setting that
-//! belongs to one kind of registry exists in that kind only. It is built after every check has passed, so building
-//! cannot fail. Each part of the gateway takes its own struct. Nothing here is changed after it was built.
+//! `Config` is the meaning of the checked values: addresses are addresses, choices are enums, and a
+//! setting that belongs to one kind of registry exists in that kind only. It is built after every check
+//! has passed, so building cannot fail. Each part of the gateway takes its own struct. Nothing here is
+//! changed after it was built.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

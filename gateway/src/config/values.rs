@@ -1,8 +1,8 @@
 //! Which value does each setting have, and who said so?
 //!
-//! The state between text and `Config`: checked values by place, each with its origin, and the places that could
-//! not be read. A place that could not be read counts as neither set nor missing, so that one mistake does not
-//! draw others after it.
+//! The state between text and `Config`: checked values by place, each with its origin, and the places
+//! that could not be read. A place that could not be read counts as neither set nor missing, so that
+//! one mistake does not draw others after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

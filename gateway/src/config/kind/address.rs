@@ -1,7 +1,7 @@
 //! Addresses to listen on, and networks.
 //!
-//! An address is an IP address and a port, never a name: a name can mean several addresses, and which of them is
-//! bound must not depend on a resolver. Port 0 is legal and lets the system choose.
+//! An address is an IP address and a port, never a name: a name can mean several addresses, and which
+//! of them is bound must not depend on a resolver. Port 0 is legal and lets the system choose.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

@@ -1,8 +1,9 @@
 //! What kinds of values are there, and how is text of each kind read?
 //!
-//! A `Kind` is the type of a setting as a user sees it; `parse` turns text into a `Value` or a `Complaint` that says
-//! what is wrong and what would be right. A value knows its kind and prints as the text it would be read from.
-//! Lists are read item by item by the caller where the file has a list, and from commas here.
+//! A `Kind` is the type of a setting as a user sees it; `parse` turns text into a `Value` or a
+//! `Complaint` that says what is wrong and what would be right. A value knows its kind and prints as
+//! the text it would be read from. Lists are read item by item by the caller where the file has a list,
+//! and from commas here.
 
 mod address;
 mod quantity;

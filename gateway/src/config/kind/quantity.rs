@@ -1,7 +1,7 @@
 //! Durations, sizes and whole numbers.
 //!
-//! A quantity is a whole number and a unit, without a space or a fraction. A bare number is refused for durations
-//! and sizes: `10` has been read as seconds by one reader and as milliseconds by the next.
+//! A quantity is a whole number and a unit, without a space or a fraction. A bare number is refused for
+//! durations and sizes: `10` has been read as seconds by one reader and as milliseconds by the next.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! A value that has been read.
 //!
-//! `Display` prints the text it would be read from again, except for secrets, which print as `***` everywhere. The
-//! accessors return `None` for another kind: only `typed.rs` calls them, and the table says which kind is where.
+//! `Display` prints the text it would be read from again, except for secrets, which print as `***`
+//! everywhere. The accessors return `None` for another kind: only `typed.rs` calls them, and the table
+//! says which kind is where.
 
 use std::fmt;
 use std::net::SocketAddr;

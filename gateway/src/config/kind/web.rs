@@ -1,7 +1,8 @@
 //! URLs, browser origins and header names.
 //!
-//! URLs of HTTP are parsed and keep their parts; the URL of PostgreSQL is only checked for its scheme and otherwise
-//! left to the driver, because it is a secret and drivers take forms that HTTP does not know.
+//! URLs of HTTP are parsed and keep their parts; the URL of PostgreSQL is only checked for its scheme
+//! and otherwise left to the driver, because it is a secret and drivers take forms that HTTP does not
+//! know.
 
 use http::{HeaderName, HeaderValue, Uri};
 

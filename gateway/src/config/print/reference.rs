@@ -1,7 +1,7 @@
 //! The table of settings in `docs/configuration.md`.
 //!
-//! Only the test that compares the page with the table needs it: the page is a file of the repository, and
-//! `UPDATE_EXPECT=1` rewrites its table.
+//! Only the test that compares the page with the table needs it: the page is a file of the repository,
+//! and `UPDATE_EXPECT=1` rewrites its table.
 
 use crate::config::settings::{Change, Fallback, SETTINGS};
 

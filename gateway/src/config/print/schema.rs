@@ -1,7 +1,8 @@
 //! The JSON Schema of `turnout.yaml`, for editors.
 //!
-//! It knows names, types, choices, ranges of numbers, defaults and the forms of durations and sizes. What only the
-//! reader can know stays with `config validate`. Wherever a value may stand, a text with `${VAR}` may.
+//! It knows names, types, choices, ranges of numbers, defaults and the forms of durations and sizes.
+//! What only the reader can know stays with `config validate`. Wherever a value may stand, a text with
+//! `${VAR}` may.
 
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! Which value does each setting have, and where did it come from?
 //!
-//! Secrets are `***`. Settings that nobody set and that have no default are listed without a value. Settings under
-//! a chosen name are listed once for each name that is set.
+//! Secrets are `***`. Settings that nobody set and that have no default are listed without a value.
+//! Settings under a chosen name are listed once for each name that is set.
 
 use crate::config::mistake::{Origin, Source};
 use crate::config::settings::SETTINGS;

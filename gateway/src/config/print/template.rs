@@ -1,7 +1,7 @@
 //! The file that `config init` writes.
 //!
-//! Sections stand open and every setting below is a comment with its default, so that a line is set by removing
-//! its `#`, and a default that nobody chose can still improve with the next release.
+//! Sections stand open and every setting below is a comment with its default, so that a line is set by
+//! removing its `#`, and a default that nobody chose can still improve with the next release.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,9 @@ use crate::config::settings::{Fallback, SETTINGS, Setting};
 const HEAD: &str = "\
 # yaml-language-server: $schema=./turnout.schema.json
 
-# Settings of Turnout. A line that begins with `# ` and a setting shows its default: remove the `# ` to set it.
-# Values may hold ${VAR} and ${VAR:-fallback}. TURNOUT_A__B in the environment overrides a.b, and flags win.
+# Settings of Turnout. A commented setting shows its default: remove the `# ` to set it.
+# Values may hold ${VAR} and ${VAR:-fallback}. TURNOUT_A__B in the environment overrides a.b,
+# and flags win.
 # `turnout config validate` checks this file; `turnout config show` prints what holds and why.
 ";
 

@@ -1,11 +1,14 @@
 //! Files as users write them, and the exact words they get back.
 //!
-//! `bad` has the mistakes, one file each; `good` what is read and which source wins; `any` that no text can make
-//! the reader panic or point outside of itself.
+//! `bad` and `unfit` have the mistakes, one file each; `good` what is read and which source wins; `any` that no text
+//! can make the reader panic or point outside of itself.
 
 mod any;
 mod bad;
 mod good;
+mod unfit;
+
+use expect_test::Expect;
 
 use super::{File, Loaded, Mistakes, Sources, read};
 
@@ -20,4 +23,12 @@ fn pairs(env: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn read_text(text: &str) -> Result<Loaded, Mistakes> {
     read(&sources(text))
+}
+
+/// The file has mistakes, and these are the words.
+fn check(text: &str, expected: Expect) {
+    match read_text(text) {
+        Ok(loaded) => panic!("no mistake found in {text:?}: {:?}", loaded.config),
+        Err(mistakes) => expected.assert_eq(&mistakes.to_string()),
+    }
 }

@@ -104,7 +104,7 @@ func (i Instance) call(ctx context.Context, method, path string, body []byte) (a
 	var said answer
 	_ = json.NewDecoder(response.Body).Decode(&said) // Not every answer has a body; the status decides.
 	if response.StatusCode >= 300 {
-		return said, fmt.Errorf("%s: %s %s", response.Status, said.Error.Message, said.Error.Help)
+		return said, fmt.Errorf("%s", strings.TrimRight(response.Status+": "+said.Error.Message+". "+said.Error.Help, ":. "))
 	}
 	return said, nil
 }

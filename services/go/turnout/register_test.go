@@ -199,7 +199,7 @@ func TestHeartbeatsComeAtTheAdvisedPaceGiveOrTakeTenPercent(t *testing.T) {
 func TestAForgottenLeaseIsRegisteredAgainWithinASecond(t *testing.T) {
 	r := &registry{override: func(seen call) (int, string) {
 		if seen.String() == "keepalive lease-1" {
-			return 404, `{"error":{"code":"NOT_FOUND","message":"there is no lease lease-1","help":"register again"}}`
+			return 404, `{"error":{"code":"NOT_FOUND","message":"there is no such lease","help":"Register again."}}`
 		}
 		return 0, ""
 	}}
@@ -218,7 +218,7 @@ func TestARefusalIsLoggedWithItsHelpAndTriedAgainForEver(t *testing.T) {
 	t.Cleanup(func() { slog.SetDefault(before) })
 	r := &registry{override: func(seen call) (int, string) {
 		if seen.String() == "PUT instance up" {
-			return 409, `{"error":{"code":"VERSION_BOUND","message":"stock 1.5.0 has other descriptors.","help":"Register a new version."}}`
+			return 409, `{"error":{"code":"VERSION_BOUND","message":"stock 1.5.0 has other descriptors","help":"Register a new version."}}`
 		}
 		return 0, ""
 	}}
@@ -237,7 +237,7 @@ func TestARefusalIsLoggedWithItsHelpAndTriedAgainForEver(t *testing.T) {
 	if len(tries) < 360 || len(tries) > 1500 {
 		t.Errorf("%d tries in an hour", len(tries))
 	}
-	if want := "stock 1.5.0 has other descriptors. Register a new version."; !strings.Contains(log.String(), want) {
+	if want := "409: stock 1.5.0 has other descriptors. Register a new version\""; !strings.Contains(log.String(), want) {
 		t.Errorf("the log does not say %q:\n%.500s", want, log.String())
 	}
 	if goodbye != 0 || r.story()[len(r.calls)-1] == "DELETE instance" {

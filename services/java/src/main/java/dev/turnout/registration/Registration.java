@@ -183,7 +183,8 @@ public final class Registration {
       return answer;
     }
     Note why = answer.error() == null ? new Note("", "") : answer.error();
-    throw new IOException("%d %s %s".formatted(response.statusCode(), why.message(), why.help()).strip());
+    String told = "%d: %s. %s".formatted(response.statusCode(), why.message(), why.help());
+    throw new IOException(told.replaceFirst("[:. ]+$", ""));
   }
 
   /** Not every answer has a body; the status decides. */

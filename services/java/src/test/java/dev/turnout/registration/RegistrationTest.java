@@ -114,7 +114,7 @@ class RegistrationTest {
   @Test
   void aForgottenLeaseIsRegisteredAgainWithinASecond() throws Exception {
     registry.override = call -> call.toString().equals("keepalive lease-1")
-        ? refuse(404, "There is no such lease.", "Register again.") : null;
+        ? refuse(404, "there is no such lease", "Register again.") : null;
     var story = live(3);
     assertEquals(List.of("keepalive lease-1", "HEAD schema", "PUT instance up", "keepalive lease-2"), story.subList(3, 7));
     assertEquals("DELETE instance lease=lease-2", story.get(story.size() - 1));
@@ -124,7 +124,7 @@ class RegistrationTest {
   @Test
   void aRefusalIsLoggedWithItsHelpAndTriedAgainForEver() throws Exception {
     registry.override = call -> call.toString().equals("PUT instance up")
-        ? refuse(409, "shipping 1.5.0 has other descriptors.", "Register a new version.") : null;
+        ? refuse(409, "shipping 1.5.0 has other descriptors", "Register a new version.") : null;
     var log = new CopyOnWriteArrayList<String>();
     List<String> story;
     var listening = Listening.into(log);
@@ -137,7 +137,7 @@ class RegistrationTest {
     assertEquals("PUT instance up", story.get(story.size() - 1), "what never was registered says no goodbye");
     assertTrue(Collections.max(clock.pauses).toSeconds() < 10, "longest pause " + Collections.max(clock.pauses));
     assertTrue(Collections.max(clock.pauses).toSeconds() > 1, "pauses do not grow");
-    assertTrue(log.get(0).contains("shipping 1.5.0 has other descriptors. Register a new version."), log.get(0));
+    assertTrue(log.get(0).contains("409: shipping 1.5.0 has other descriptors. Register a new version"), log.get(0));
   }
 
   @Test

@@ -3,6 +3,8 @@
 //! The build of etcd-client reads it through the stand-in `proto/etcd/protoc`. After an update of
 //! the crate, `TURNOUT_BLESS=1 cargo test -p turnout-proto` writes it anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

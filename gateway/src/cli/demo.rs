@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,7 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
 struct Crew {
     /// Closing these tells them to end.
     inputs: Vec<ChildStdin>,
-    ended: FuturesUnordered<std::pin::Pin<Box<dyn Future<Output = (String, String)> + Send>>>,
+    ended: FuturesUnordered<BoxFuture<'static, (String, String)>>,
 }
 
 impl Crew {

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: ServeArgs, env: Vec<(String, String)>) -> Result<(
 /// Reads the configuration and starts.
 pub(crate) async fn start(launch: Launch) -> Result<App, Failure> {
     let read = launch.read().map_err(|error| Failure::Finding(chain(&error)))?;
-    App::start(launch, read).await.map_err(|error| usage(error))
+    App::start(launch, read).await.map_err(usage)
 }
 
 /// What is printed once both listeners answer.

@@ -2,6 +2,7 @@
 //!
 //! One binary for all of it, because linking costs more than the tests.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
 mod gateway;

@@ -29,7 +29,7 @@ pub fn template() -> String {
             out.push('\n');
         }
         for (depth, word) in words.iter().enumerate().skip(shared) {
-            // Writing to a string cannot fail, here and below.
+            // Writing to a string cannot fail.
             let _ = match *word {
                 "*" => writeln!(out, "{}# orders:", indent(depth)),
                 word => writeln!(out, "{}{word}:", indent(depth)),
@@ -42,18 +42,21 @@ pub fn template() -> String {
 }
 
 fn write_setting(out: &mut String, setting: &Setting, depth: usize) {
-    let (margin, note) = match setting.fallback {
-        Fallback::Value(_) => (indent(depth), ""),
-        Fallback::Unset { .. } => (indent(depth), " Not set by default."),
-    };
     let sample = yaml(&setting.kind, setting.sample());
-    // Below a commented name, the whole line is a comment.
-    let (margin, inner) = match setting.path.contains('*') {
-        true => (indent(depth - 1), "  "),
-        false => (margin, ""),
+    let (word, help) = (setting.word(), setting.help);
+    // Writing to a string cannot fail.
+    let _ = if setting.path.contains('*') {
+        // Below a name that is a comment, a line stays a comment after its `# ` is gone.
+        let margin = indent(depth - 1);
+        writeln!(out, "{margin}#   # {help}\n{margin}#   {word}: {sample}")
+    } else {
+        let margin = indent(depth);
+        let note = match setting.fallback {
+            Fallback::Value(_) => "",
+            Fallback::Unset { .. } => " Not set by default.",
+        };
+        writeln!(out, "{margin}# {help}{note}\n{margin}# {word}: {sample}")
     };
-    let _ = writeln!(out, "{margin}# {inner}# {}{note}", setting.help);
-    let _ = writeln!(out, "{margin}# {inner}{}: {sample}", setting.word());
 }
 
 fn indent(depth: usize) -> String {

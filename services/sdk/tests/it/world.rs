@@ -3,9 +3,10 @@
 //! The registry doubles as the service under test: its methods are real RPCs with descriptors, and
 //! `List` can be held open.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -94,36 +95,37 @@ pub(crate) async fn channel(url: &str) -> Channel {
     Endpoint::from_shared(address).unwrap().connect().await.expect("the service accepts")
 }
 
-/// What the service under test logs; tests run on one thread, so nothing else is in it.
-#[derive(Clone)]
-pub(crate) struct Log {
-    text: Arc<Mutex<Vec<u8>>>,
-    _scope: Arc<tracing::subscriber::DefaultGuard>,
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What the service under test logs. Each test has its thread, and all its tasks run there.
+///
+/// One subscriber serves all threads: with one for each, a line that another thread says first can be
+/// switched off for good.
+pub(crate) struct Log;
+
 impl Log {
-    /// Captures what is logged on this thread from now on.
+    /// Captures what is logged from now on.
     pub(crate) fn capture() -> Self {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let writer = text.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || Sink(writer.clone())).finish();
-        Self { text, _scope: Arc::new(tracing::subscriber::set_default(subscriber)) }
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Sink).init());
+        Self
     }
 
     /// Waits until a line holds `sentence`.
     pub(crate) async fn says(&self, sentence: &str) {
-        let read = || String::from_utf8(self.text.lock().unwrap().clone()).unwrap();
+        let read = || LOG.with_borrow(|text| String::from_utf8(text.clone()).unwrap());
         eventually(&format!("the log says: {sentence}"), async || read().contains(sentence).then_some(()))
             .await;
     }
 }
 
-struct Sink(Arc<Mutex<Vec<u8>>>);
+struct Sink;
 
 impl std::io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        LOG.with_borrow_mut(|text| text.extend(bytes));
         Ok(bytes.len())
     }
 

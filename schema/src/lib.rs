@@ -6,9 +6,12 @@
 
 pub mod diagnostic;
 pub mod digest;
+pub mod graph;
 pub mod guard;
 pub mod subgraph;
+pub mod supergraph;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::Digest;
-pub use subgraph::Descriptors;
+pub use subgraph::{Descriptors, Subgraph};
+pub use supergraph::Supergraph;

@@ -6,6 +6,8 @@
 
 pub mod diagnostic;
 pub mod digest;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod graph;
 pub mod guard;
 pub mod subgraph;

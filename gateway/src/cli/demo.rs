@@ -193,7 +193,7 @@ pub(crate) async fn load(args: LoadArgs) -> Result<(), Failure> {
         () = signals.next() => { stop.cancel(); playing.await }
         () = input_ends() => { stop.cancel(); playing.await }
     };
-    ended.map_err(|error| Failure::Finding(format!("{error:#}")))
+    ended.map(|_summary| ()).map_err(|error| Failure::Finding(format!("{error:#}")))
 }
 
 /// Waits for the end of standard input, which is the end of whoever started this process.

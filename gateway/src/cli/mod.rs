@@ -26,7 +26,7 @@ pub(crate) enum Failure {
 
 /// Turnout: a GraphQL gateway over gRPC services that register themselves.
 #[derive(Debug, Parser)]
-#[command(name = "turnout", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "turnout", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -2,6 +2,9 @@
 //!
 //! The command line and the signal are here; everything else is in the library.
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 use turnout_samples::load::{self, LoadArgs};
@@ -15,10 +18,20 @@ struct Cli {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match play(Cli::parse().args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // When even this cannot be said, the exit code still says it.
+            let _unheard = writeln!(std::io::stderr(), "error: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play(args: LoadArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let work = load::run(cli.args, stop.clone());
+    let work = load::run(args, stop.clone());
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done?,

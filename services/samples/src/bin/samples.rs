@@ -2,7 +2,9 @@
 //!
 //! The command line is here; everything else is in the library.
 
-use std::io::Write as _;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
@@ -10,12 +12,13 @@ use turnout_samples::{DEMO, SampleArgs, SharedArgs};
 
 /// Sample services for Turnout: a small shop, a to-do list, and an echo of every protobuf type.
 #[derive(Debug, Parser)]
-#[command(name = "samples", args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(
+    name = "samples",
+    override_usage = "samples <SERVICE> [OPTIONS]\n       samples all [OPTIONS]\n       samples list"
+)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    sample: Option<SampleArgs>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -24,18 +27,44 @@ enum Command {
     List,
     /// Run all of them in this process, each on a free port.
     All(SharedArgs),
+    /// The name of a service and its options.
+    #[command(external_subcommand)]
+    One(Vec<OsString>),
+}
+
+/// Run one sample service.
+#[derive(Debug, Parser)]
+#[command(name = "samples")]
+struct One {
+    #[command(flatten)]
+    sample: SampleArgs,
 }
 
 // One thread is enough for a sample, and twelve of them share a laptop with a gateway.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
-    let cli = Cli::parse();
-    match (cli.command, cli.sample) {
-        (Some(Command::List), _) => list(),
-        (Some(Command::All(shared)), _) => turnout_samples::run_all(shared, CancellationToken::new()).await,
-        (None, Some(args)) => turnout_samples::run(args, CancellationToken::new()).await,
-        (None, None) => Ok(()),
+async fn main() -> ExitCode {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    if std::io::stderr().is_terminal() {
+        log.init()
+    } else {
+        log.with_ansi(false).init()
+    }
+    let stop = CancellationToken::new();
+    let done = match Cli::parse().command {
+        Command::List => list(),
+        Command::All(shared) => turnout_samples::run_all(shared, stop).await,
+        Command::One(words) => {
+            let program = OsString::from("samples");
+            let one = One::parse_from(std::iter::once(program).chain(words));
+            turnout_samples::run(one.sample, stop).await
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            tracing::error!("{why:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

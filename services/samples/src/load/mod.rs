@@ -169,8 +169,9 @@ fn write_line(tally: &mut Tally, show: Show) -> anyhow::Result<()> {
     let line = tally.line();
     match show {
         Show::Nothing => Ok(()),
-        // Back to the first column, and clear what the line before left.
-        Show::Live => print(&format!("\r\x1b[2K{line}")),
+        // Back to the first column, clear what the line before left, and cut instead of wrapping: a
+        // wrapped line could not be written over.
+        Show::Live => print(&format!("\r\x1b[2K\x1b[?7l{line}\x1b[?7h")),
         Show::Lines => print(&format!("{line}\n")),
     }
     .context("cannot print the report")

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use prost_types::{Struct, Value, value};
 use tonic::{Request, Response, Status};
 
+use super::lock;
 use super::page::Page;
 use super::problem::{check_batch, invalid, not_found};
-use super::{KEPT_MAX, lock};
 use crate::contract::shop::users::v1::users_service_server::UsersService;
 use crate::contract::shop::users::v1::{
     BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, ListUsersRequest,
@@ -95,11 +95,7 @@ impl UsersService for UsersV1 {
         user.nickname = request.nickname.unwrap_or(user.nickname);
         user.newsletter = request.newsletter.or(user.newsletter);
         user.preferences = request.preferences.or(user.preferences);
-        let mut changed = lock(&self.changed);
-        changed.insert(number, user.clone());
-        if changed.len() > KEPT_MAX {
-            changed.pop_first();
-        }
+        lock(&self.changed).insert(number, user.clone());
         Ok(Response::new(UpdateUserResponse { user: Some(user) }))
     }
 }

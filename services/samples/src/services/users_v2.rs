@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 
+use super::lock;
 use super::page::Page;
 use super::problem::{check_batch, invalid, not_found};
 use super::users_v1::preferences;
-use super::{KEPT_MAX, lock};
 use crate::contract::google::r#type::Date;
 use crate::contract::shop::users::v2::users_service_server::UsersService;
 use crate::contract::shop::users::v2::{
@@ -94,11 +94,7 @@ impl UsersService for UsersV2 {
         if user.display_name.trim().is_empty() {
             return Err(invalid("user.display_name", "must not be empty"));
         }
-        let mut changed = lock(&self.changed);
-        changed.insert(number, user.clone());
-        if changed.len() > KEPT_MAX {
-            changed.pop_first();
-        }
+        lock(&self.changed).insert(number, user.clone());
         Ok(Response::new(user))
     }
 }

@@ -5,4 +5,5 @@
 
 mod contracts;
 mod load;
+mod run;
 mod services;

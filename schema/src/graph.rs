@@ -182,6 +182,8 @@ pub enum Resolve {
 /// A field of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
+    /// Its name in the proto, which is what field masks call it. In the bytes only the number counts.
+    pub name: Name,
     /// Its number.
     pub number: u32,
     /// How many values, and what their absence means.
@@ -516,6 +518,8 @@ pub struct Root {
     pub rpc: Rpc,
     /// The response field that is returned in place of the response.
     pub unwrap: Option<Read>,
+    /// Sets of arguments of which at most one may be given.
+    pub one_of: Vec<OneOf>,
     /// The request field that is derived and not an argument.
     pub mask: Option<Mask>,
 }
@@ -530,6 +534,8 @@ pub enum Mask {
         mask: u32,
         /// The field number of what is updated.
         of: u32,
+        /// In what is updated, the field that says which one it is, and so is never in the mask.
+        key: Option<u32>,
     },
     /// This request field names the response fields that were asked for (`read_mask`).
     Read {
@@ -583,6 +589,8 @@ pub struct Extension {
     pub field: Field,
     /// The RPC.
     pub rpc: Rpc,
+    /// Sets of arguments of which at most one may be given.
+    pub one_of: Vec<OneOf>,
     /// The request field that takes the parent's key, or, repeated, the keys.
     pub key: Read,
     /// The response field with the answer; `None` when the response is the answer.

@@ -38,7 +38,7 @@ impl File<'_> {
 
     /// Lines before the tests that a file may end with; none of a file that is all tests.
     fn before_tests(&self) -> Vec<&str> {
-        if self.path.split('/').any(|part| part == "tests" || part == "tests.rs") {
+        if self.path.split('/').any(|part| part == "tests" || part == "tests.rs" || part == "fixture.rs") {
             return Vec::new();
         }
         let lines: Vec<&str> = self.text.lines().collect();

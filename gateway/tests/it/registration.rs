@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 use tokio_stream::StreamExt;
+use tonic_types::StatusExt;
 use turnout_proto::registry::v1 as wire;
 use turnout_proto::registry::v1::registry_client::RegistryClient;
 use turnout_schema::Digest;
@@ -140,9 +141,12 @@ async fn grpc_says_the_same_as_http() {
     let wrong = wire::RegisterRequest { instance: Some(wire::Instance::default()), ttl_seconds: 1 };
     let status = client.register(wrong).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
-    for field in ["service", "id", "version", "endpoints", "ttl"] {
-        assert!(status.message().contains(field), "{field}: {status}");
-    }
+    let details = status.get_error_details();
+    let told: Vec<String> =
+        details.bad_request().unwrap().field_violations.iter().map(|mistake| mistake.field.clone()).collect();
+    assert_eq!(told, ["service", "id", "version", "endpoints", "ttl"]);
+    assert_eq!(details.error_info().unwrap().reason, "INVALID_REGISTRATION");
+    assert!(!details.help().unwrap().links[0].description.is_empty());
 
     let goodbye =
         wire::DeregisterRequest { service: "orders".into(), id: "o-1".into(), lease: granted.lease };

@@ -1,9 +1,11 @@
 //! The registration API over gRPC: `turnout.registry.v1.Registry`.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt, stream};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, HelpLink, StatusExt};
 use turnout_control::id::LeaseId;
 use turnout_control::registration;
 use turnout_control::registry::{Event, Health, Intent, Registered, Snapshot, Standing, Why};
@@ -314,16 +316,23 @@ fn severity(severity: Severity) -> wire::finding::Severity {
 }
 
 impl From<Trouble> for Status {
+    /// The sentence as the message; the code, the help and every mistake as standard error details.
     fn from(trouble: Trouble) -> Status {
-        let text = format!("{}: {}. {}", trouble.code, trouble.message, trouble.help);
-        match trouble.kind {
-            Kind::Malformed | Kind::Unprocessable => Status::invalid_argument(text),
-            Kind::TooLarge => Status::resource_exhausted(text),
-            Kind::Missing => Status::not_found(text),
-            Kind::Conflict => Status::failed_precondition(text),
-            Kind::Overtaken => Status::aborted(text),
-            Kind::Forbidden => Status::permission_denied(text),
-            Kind::Unavailable => Status::unavailable(text),
+        let code = match trouble.kind {
+            Kind::Malformed | Kind::Unprocessable => Code::InvalidArgument,
+            Kind::TooLarge => Code::ResourceExhausted,
+            Kind::Missing => Code::NotFound,
+            Kind::Conflict => Code::FailedPrecondition,
+            Kind::Overtaken => Code::Aborted,
+            Kind::Forbidden => Code::PermissionDenied,
+            Kind::Unavailable => Code::Unavailable,
+        };
+        let mut details = ErrorDetails::new();
+        details.set_error_info(trouble.code, "turnout.registry", HashMap::new());
+        details.set_help(vec![HelpLink::new(trouble.help, String::new())]);
+        for mistake in trouble.mistakes {
+            details.add_bad_request_violation(mistake.field, mistake.message);
         }
+        Status::with_error_details(code, trouble.message, details)
     }
 }

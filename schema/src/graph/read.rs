@@ -95,6 +95,10 @@ pub enum WellKnown {
     Any,
     /// google.type.Date.
     Date,
+    /// google.protobuf.NullValue, the enum of one value: always null.
+    Null,
+    /// A message without fields, where it is sent: `true` sends it. Where it is read it is an object.
+    Empty,
 }
 
 /// A member of a oneof, by its name in the case enum.

@@ -95,6 +95,8 @@ pub enum Mask {
     Read {
         /// The mask's field number.
         mask: u32,
+        /// The response field with what the mask is about; none when it is the response itself.
+        of: Option<u32>,
     },
 }
 

@@ -54,6 +54,7 @@ pub enum Error {
 pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
+    registry: Arc<Embedded>,
     connections: TaskTracker,
     background: TaskTracker,
     stop: CancellationToken,
@@ -103,6 +104,7 @@ impl App {
         let app = App {
             public: address(&public_socket)?,
             admin: address(&admin_socket)?,
+            registry: registry.clone(),
             connections: connections.clone(),
             background: background.clone(),
             stop: stop.clone(),
@@ -126,6 +128,11 @@ impl App {
     /// Where the admin listener is.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// What is registered.
+    pub fn registry(&self) -> &Arc<Embedded> {
+        &self.registry
     }
 
     /// Stops everything in order. `now` cuts the deadline short.

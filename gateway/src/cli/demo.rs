@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -16,6 +17,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use turnout_control::id::LeaseId;
+use turnout_control::registry::Snapshot;
 use turnout_samples::load::LoadArgs;
 use turnout_samples::{DEMO, SampleArgs};
 
@@ -23,6 +26,7 @@ use super::serve::{self, Places};
 use super::{Failure, output};
 use crate::app::{App, Signals};
 use crate::launch::{FileChoice, Launch};
+use crate::registry::Embedded;
 
 /// How long sample services may take to drain before the gateway stops without them.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -56,6 +60,7 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
 
     let logs = data.join("logs");
     let mut crew = Crew::default();
+    let before: Vec<LeaseId> = app.registry().snapshot().instances().map(|found| found.lease).collect();
     let started = start(&mut crew, &app, &logs, !args.no_traffic);
     output::print(&greeting(&app, &data, started.is_ok() && !args.no_traffic, by_cargo));
     if let Err(failure) = started {
@@ -63,9 +68,15 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
         app.stop(signals.next()).await;
         return Err(failure);
     }
+    let mut all_here = std::pin::pin!(all_registered(app.registry().clone(), before));
+    let mut waiting = true;
     loop {
         tokio::select! {
             () = signals.next() => break,
+            () = &mut all_here, if waiting => {
+                waiting = false;
+                output::print("All sample services are registered.\n");
+            }
             Some((name, status)) = crew.ended.next() => {
                 output::print(&format!("{name} ended ({status}); its log is {}\n", log(&logs, &name).display()));
             }
@@ -78,6 +89,15 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
     }
     app.stop(signals.next()).await;
     Ok(())
+}
+
+/// Waits until as many instances came as the demo starts, those of an earlier run not counted.
+async fn all_registered(registry: Arc<Embedded>, before: Vec<LeaseId>) {
+    let fresh = |snapshot: &Arc<Snapshot>| {
+        snapshot.instances().filter(|found| !before.contains(&found.lease)).count() >= DEMO.len()
+    };
+    // It only fails when the registry is gone, and then so is the demo.
+    let _ = registry.changes().wait_for(fresh).await;
 }
 
 /// The processes that the demo started.

@@ -5,6 +5,7 @@
 //! or environment in here, so nothing can fail for a reason outside the arguments.
 
 pub mod diagnostic;
+pub mod diff;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;

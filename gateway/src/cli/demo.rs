@@ -1,8 +1,9 @@
 //! `turnout demo`: the whole product on one machine.
 //!
 //! The gateway runs in this process. Sample services and the traffic are processes of their own, as they
-//! would be anywhere: they join through the public registration API and can be stopped one by one. They
-//! end with this process, however it ends, because the pipe to their standard input closes with it.
+//! would be anywhere: they join through the public registration API and can be stopped one by one. When
+//! the demo stops they say goodbye first. When it dies they die with it, because the pipe to their
+//! standard input closes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use clap::Args;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -78,6 +80,7 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
                 output::print("All sample services are registered.\n");
             }
             Some((name, status)) = crew.ended.next() => {
+                crew.running.retain(|(running, _)| *running != name);
                 output::print(&format!("{name} ended ({status}); its log is {}\n", log(&logs, &name).display()));
             }
         }
@@ -103,8 +106,11 @@ async fn all_registered(registry: Arc<Embedded>, before: Vec<LeaseId>) {
 /// The processes that the demo started.
 #[derive(Default)]
 struct Crew {
-    /// Closing these tells them to end.
+    /// Closing these ends them at once.
     inputs: Vec<ChildStdin>,
+    /// Of those that were started; a signal to one that has ended goes nowhere, because it is reaped
+    /// only when its end was seen.
+    running: Vec<(String, Pid)>,
     ended: FuturesUnordered<BoxFuture<'static, (String, String)>>,
 }
 
@@ -121,6 +127,8 @@ impl Crew {
             .spawn()
             .map_err(failed)?;
         self.inputs.extend(child.stdin.take());
+        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        self.running.extend(pid.map(|pid| (name.to_owned(), pid)));
         let name = name.to_owned();
         self.ended.push(Box::pin(async move {
             let status = wait(&mut child).await;
@@ -131,12 +139,17 @@ impl Crew {
 
     /// Tells all to end, and waits for that a little.
     async fn dismiss(&mut self) {
-        self.inputs.clear();
+        for (name, pid) in &self.running {
+            if let Err(error) = kill_process(*pid, Signal::TERM) {
+                tracing::debug!(name, %error, "already gone");
+            }
+        }
         let all = async { while self.ended.next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::warn!("some sample services did not end in time and are killed");
         }
         self.ended.clear();
+        self.inputs.clear();
     }
 }
 

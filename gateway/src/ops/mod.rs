@@ -17,7 +17,7 @@ use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use turnout_schema::guard;
+use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
 use crate::http::body;
@@ -27,9 +27,6 @@ use crate::registry::Embedded;
 pub type Schema = async_graphql::Schema<view::Query, EmptyMutation, view::Subscription>;
 
 const BODY_BYTES_MAX: usize = 256 << 10;
-/// Introspection, the deepest honest query, nests 15.
-const NESTING_MAX: usize = 40;
-const SPREADS_MAX: usize = 30;
 
 /// What the API tells about.
 #[derive(Clone, Debug)]
@@ -68,11 +65,8 @@ async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) ->
             return refuse(StatusCode::BAD_REQUEST, &format!("the body is no GraphQL request: {error}"));
         }
     };
-    let measures = guard::measure(&request.query);
-    if measures.nesting > NESTING_MAX || measures.spreads > SPREADS_MAX {
-        let text =
-            format!("the document nests deeper than {NESTING_MAX} or has more than {SPREADS_MAX} spreads");
-        return refuse(StatusCode::BAD_REQUEST, &text);
+    if let Err(refusal) = guard::check(&request.query, &Limits::RECOMMENDED) {
+        return refuse(StatusCode::BAD_REQUEST, &refusal.to_string());
     }
     Json(schema.execute(request).await).into_response()
 }

@@ -39,7 +39,7 @@ pub struct SharedArgs {
     /// What the world is made from. Services of one world need the same seed.
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// End, draining, when standard input ends: so a parent's death ends its children.
+    /// End at once when standard input ends, without a goodbye: so a parent's death ends its children.
     #[arg(long)]
     pub exit_with_stdin: bool,
     /// What goes wrong on purpose.

@@ -28,17 +28,16 @@ use crate::world::World;
 
 /// Runs one sample service until the token is cancelled or the process is told to stop.
 pub async fn run(args: SampleArgs, stop: CancellationToken) -> anyhow::Result<()> {
-    if args.shared.exit_with_stdin {
-        stop_with_stdin(stop.clone());
+    let orphaned = orphaned(&args.shared);
+    tokio::select! {
+        ended = serve(args, stop) => ended,
+        () = orphaned.cancelled() => Ok(()),
     }
-    serve(args, stop).await
 }
 
 /// Runs every service of [`DEMO`] in this process, each on a free port of this machine.
 pub async fn run_all(shared: SharedArgs, stop: CancellationToken) -> anyhow::Result<()> {
-    if shared.exit_with_stdin {
-        stop_with_stdin(stop.clone());
-    }
+    let orphaned = orphaned(&shared);
     let one = |(service, version): &(&str, &str)| {
         let args = SampleArgs {
             service: (*service).to_owned(),
@@ -49,7 +48,11 @@ pub async fn run_all(shared: SharedArgs, stop: CancellationToken) -> anyhow::Res
         serve(args, stop.clone())
     };
     // One that cannot start ends all: half a world would puzzle whoever started it.
-    futures_util::future::try_join_all(DEMO.iter().map(one)).await.map(|_| stop.cancel())
+    let all = futures_util::future::try_join_all(DEMO.iter().map(one));
+    tokio::select! {
+        ended = all => ended.map(|_| stop.cancel()),
+        () = orphaned.cancelled() => Ok(()),
+    }
 }
 
 async fn serve(args: SampleArgs, stop: CancellationToken) -> anyhow::Result<()> {
@@ -149,14 +152,20 @@ fn newest(service: &str) -> anyhow::Result<String> {
     Ok(newest.with_context(known)?.to_owned())
 }
 
-/// Cancels the token when standard input ends.
+/// Cancelled when standard input ends, where that was asked for: whoever started this process is dead.
+/// Then it ends at once and says no goodbye, as if it had died too.
 ///
 /// A thread of its own, because a read of standard input cannot be cancelled: as a task it would keep
 /// the runtime from ending.
-fn stop_with_stdin(stop: CancellationToken) {
-    std::thread::spawn(move || {
-        // Whether input ended or broke, the parent is gone.
-        let _ended = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-        stop.cancel();
-    });
+fn orphaned(shared: &SharedArgs) -> CancellationToken {
+    let token = CancellationToken::new();
+    if shared.exit_with_stdin {
+        let orphaned = token.clone();
+        std::thread::spawn(move || {
+            // Whether input ended or broke, the parent is gone.
+            let _ended = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            orphaned.cancel();
+        });
+    }
+    token
 }

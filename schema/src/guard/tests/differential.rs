@@ -76,7 +76,7 @@ fn set() -> impl Strategy<Value = String> {
 }
 
 fn operation() -> impl Strategy<Value = String> {
-    let variables = select(&["", "($a: Int)", "($a: [In!]! @v = {a: [1]}, $b: I @v(x: \"$\") @w = 1)"][..]);
+    let variables = select(&["", "($a: Int)", "($a: [In!]! @v = {a: [1]}, $b: I @v(x: [$a]) @w = 1)"][..]);
     (select(&["query", "mutation", "subscription"][..]), variables, directives(), set())
         .prop_map(|(kind, variables, directives, set)| format!("{kind} NAME{variables} {directives}{set}"))
 }

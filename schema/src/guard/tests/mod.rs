@@ -173,12 +173,12 @@ fn circles_are_named_whether_or_not_they_are_used() {
         &[
             "{ ...A }\nfragment A on Q { a { ...A } }",
             "{ a } fragment A on Q { ...B }\nfragment B on Q { ... { ...C } } fragment C on Q { b ...A }",
-            "{ ...In } fragment In on Q { ...A } fragment A on Q { ...B } fragment B on Q { ...A }",
+            "{ ...In } fragment In on Q { ...A } fragment A on Q { ...C ...B } fragment B on Q { ...A }",
         ],
         expect![[r#"
             2:23 the fragment A spreads itself
             1:25 the fragment A spreads itself by way of B, C
-            1:55 the fragment A spreads itself by way of B
+            1:60 the fragment A spreads itself by way of B
         "#]],
     );
 }

@@ -4,6 +4,7 @@
 //! Pure: values in, values and diagnostics out. There is no runtime, clock, randomness, file, socket
 //! or environment in here, so nothing can fail for a reason outside the arguments.
 
+pub mod compose;
 pub mod diagnostic;
 pub mod diff;
 pub mod digest;

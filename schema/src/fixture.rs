@@ -10,7 +10,8 @@ use std::sync::{LazyLock, Mutex};
 
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
-use crate::Descriptors;
+use crate::subgraph::{self, Exposure, Reading};
+use crate::{Descriptors, Subgraph};
 
 /// The services of the sample world, by name and the first number of the version.
 pub(crate) const SAMPLES: [(&str, &str); 9] = [
@@ -73,6 +74,21 @@ pub(crate) fn sample(service: &str, version: &str) -> Descriptors {
     let compiled = compile(IncludeFileResolver::new(root), files.iter().map(String::as_str));
     COMPILED.lock().unwrap().insert(key, compiled.clone());
     compiled
+}
+
+/// What a sample service offers.
+pub(crate) fn sample_subgraph(service: &str, version: &str) -> Subgraph {
+    subgraph::read(service, version, &sample(service, version), Exposure::Annotated).subgraph
+}
+
+/// What a service offers whose whole proto is this text; all of it is public.
+pub(crate) fn subgraph(service: &str, text: &str) -> Subgraph {
+    reading(service, text).subgraph
+}
+
+/// The same with what there is to say about it.
+pub(crate) fn reading(service: &str, text: &str) -> Reading {
+    subgraph::read(service, "1.0.0", &self::service(service, text), Exposure::All)
 }
 
 /// The descriptors of etcd, which nobody here wrote.
@@ -143,4 +159,15 @@ fn text_without_a_header_gets_one() {
     let found =
         service("shop", "service S { rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty); }");
     assert_eq!(found.services(), ["shop.v1.S"]);
+}
+
+#[test]
+fn fixtures_and_samples_are_read() {
+    assert_eq!(
+        subgraph("shop", "service S { rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty); }")
+            .roots
+            .len(),
+        1
+    );
+    assert_eq!(sample_subgraph("math", "1").roots.len(), 1);
 }

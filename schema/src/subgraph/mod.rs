@@ -6,10 +6,36 @@
 
 pub mod descriptors;
 
+mod comments;
+mod describe;
+mod entity;
+mod enumeration;
+mod field;
+mod input;
+mod lookup;
+mod names;
+mod object;
+mod options;
+mod reader;
+mod root;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use describe::describe;
 pub use descriptors::Descriptors;
 
-use crate::Digest;
 use crate::graph::{Entity, Extension, Lookup, Name, Root, Types};
+use crate::{Diagnostic, Digest, Severity};
+
+use comments::Comments;
+use entity::Catalog;
+use field::Way;
+use names::Key;
+use options::Options;
+use reader::{Reader, Source};
 
 /// What one version of a service offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,4 +91,85 @@ pub enum Exposure {
     Annotated,
     /// Every RPC is public that is not marked `hidden`.
     All,
+}
+
+/// What was read, and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What the version offers; empty when nothing is public.
+    pub subgraph: Subgraph,
+    /// What was left out, renamed or could be better, the worst first.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads what one version of a service offers.
+pub fn read(service: &str, version: &str, descriptors: &Descriptors, exposure: Exposure) -> Reading {
+    let pool = descriptors.pool();
+    let options = Options::read(pool);
+    let (catalog, mut diagnostics) = Catalog::read(pool, &options);
+    diagnostics.extend(options.foreign().iter().map(|kind| foreign(kind)));
+    let source = Source { pool, options, comments: Comments::read(pool), catalog };
+
+    // What is reached decides the names, and the names decide nothing about what is reached.
+    let unnamed = BTreeMap::new();
+    let mut scout = Reader::new(&source, &unnamed);
+    scout.offer(exposure);
+    scout.build();
+    let (names, renamed) = names::assign(scout.wishes());
+    diagnostics.extend(renamed);
+
+    let mut reader = Reader::new(&source, &names);
+    let offer = reader.offer(exposure);
+    reader.build();
+    input::cut_cycles(&mut reader.types);
+    let entities = entities(&mut reader, &names);
+    diagnostics.append(&mut reader.diagnostics);
+    diagnostics
+        .sort_by(|left, right| right.severity.cmp(&left.severity).then(left.message.cmp(&right.message)));
+    let mut facts = reader.facts;
+    facts.sort_by(|left, right| (&left.about, &left.what).cmp(&(&right.about, &right.what)));
+    facts.dedup();
+    let subgraph = Subgraph {
+        service: service.into(),
+        version: version.into(),
+        digest: descriptors.digest(),
+        types: reader.types,
+        roots: offer.roots,
+        entities,
+        lookups: offer.lookups,
+        extensions: offer.extensions,
+        facts,
+    };
+    Reading { subgraph, diagnostics }
+}
+
+/// The entities among the types that were reached.
+fn entities(reader: &mut Reader<'_>, names: &BTreeMap<Key, Name>) -> Vec<Entity> {
+    let mut entities = Vec::new();
+    let catalog = &reader.source.catalog;
+    for known in catalog.all() {
+        let Some(name) = names.get(&(known.message.full_name().into(), names::Role::Object)) else {
+            continue;
+        };
+        if known.origin == Origin::Standard {
+            reader.tell(
+                known.message.full_name(),
+                format!("is an entity, by {}", known.key.name()),
+                Origin::Standard,
+            );
+        }
+        let key_field = reader.field_name(&known.key);
+        let (key, _) = reader.value(&known.key, Way::Out);
+        entities.push(Entity { name: name.clone(), key_field, key });
+    }
+    entities
+}
+
+fn foreign(kind: &str) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        code: "OPTION_NUMBER_TAKEN",
+        message: format!("Extension 50770 of {kind} is not Turnout's in these files, so it is not read."),
+        help: "Give the other extension another number.".to_owned(),
+    }
 }

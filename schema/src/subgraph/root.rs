@@ -1,0 +1,394 @@
+//! Which RPCs are public, and as which fields?
+//!
+//! Nothing is public unless the service or the operator says so, and what belongs to the machinery never is.
+//! An RPC that only reads is a query, one that streams is a subscription, anything else is a mutation:
+//! a name like GetUser alone does not make a read, it only earns advice. Root fields may be null, so that
+//! one service that fails never empties a page.
+
+use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+
+use super::field::{Way, type_out};
+use super::names;
+use super::options::{MethodOptions, RpcRule};
+use super::reader::{Reader, Taken, Wanted};
+use super::{Exposure, Origin};
+use crate::Severity;
+use crate::graph::{
+    Argument, Extension, Field, Kind, Lookup, Mask, Read, Resolve, Root, RootKind, Rpc, Safety, TypeRef,
+};
+
+/// Packages that serve the machinery and nobody's frontend.
+const MACHINERY: [&str; 4] = ["grpc.health.", "grpc.reflection.", "grpc.channelz.", "turnout.registry."];
+
+/// What the RPCs of a version are in the graph.
+#[derive(Debug, Default)]
+pub(super) struct Offer {
+    pub(super) roots: Vec<Root>,
+    pub(super) lookups: Vec<Lookup>,
+    pub(super) extensions: Vec<Extension>,
+}
+
+/// An RPC with all that is said about it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: MethodDescriptor,
+    pub(super) options: MethodOptions,
+    pub(super) rule: RpcRule,
+    pub(super) rpc: Rpc,
+}
+
+impl Reader<'_> {
+    pub(super) fn offer(&mut self, exposure: Exposure) -> Offer {
+        let mut offer = Offer::default();
+        let mut taken = Taken::default();
+        for call in self.calls(exposure) {
+            let lookup = self.lookup(&call);
+            let is_lookup = lookup.is_some();
+            offer.lookups.extend(lookup);
+            if let Some(rule) = call.rule.extends.clone() {
+                let place = offer.extensions.len();
+                offer.extensions.extend(self.extension(&call, &rule, place));
+            }
+            if !self.is_root(&call, is_lookup) {
+                continue;
+            }
+            let kind = self.root_kind(&call);
+            if let Some(name) = self.root_name(&call, kind, &mut taken) {
+                let root = self.root(&call, kind, name, offer.roots.len());
+                offer.roots.push(root);
+            }
+        }
+        if offer.roots.is_empty() && offer.lookups.is_empty() && offer.extensions.is_empty() {
+            self.report(
+                Severity::Warning,
+                "NOTHING_PUBLIC",
+                "Nothing of this version is public.".to_owned(),
+                "Set `option (turnout.graphql.v1.service) = {expose: true}` on a service, or let the operator \
+                 expose all of it.",
+            );
+        }
+        offer
+    }
+
+    /// The public RPCs, in the order of the files.
+    fn calls(&mut self, exposure: Exposure) -> Vec<Call> {
+        let services = self.source.pool.services();
+        let public: Vec<ServiceDescriptor> =
+            services.filter(|service| self.is_public(service, exposure)).collect();
+        let mut calls = Vec::new();
+        for service in public {
+            for method in service.methods() {
+                if method.is_client_streaming() {
+                    self.report(
+                        Severity::Warning,
+                        "STREAM_OF_CALLERS",
+                        format!("{} is not in the graph, because its caller streams.", method.full_name()),
+                        "Only unary RPCs and streams from the service have a form in GraphQL.",
+                    );
+                    continue;
+                }
+                let call = self.call(method);
+                calls.push(call);
+            }
+        }
+        calls
+    }
+
+    fn is_public(&self, service: &ServiceDescriptor, exposure: Exposure) -> bool {
+        if MACHINERY.iter().any(|package| service.full_name().starts_with(package)) {
+            return false;
+        }
+        let said = self.source.options.service(service).rule.is_some_and(|rule| rule.expose);
+        said || exposure == Exposure::All
+    }
+
+    fn call(&mut self, method: MethodDescriptor) -> Call {
+        let options = self.source.options.method(&method);
+        let rule = options.rule.clone().unwrap_or_default();
+        let safety = self.safety(&method, &options, &rule);
+        let rpc = Rpc {
+            service: method.parent_service().full_name().into(),
+            method: method.name().into(),
+            request: method.input().full_name().into(),
+            response: method.output().full_name().into(),
+            safety,
+            streams: method.is_server_streaming(),
+            cost: rule.cost.max(1),
+        };
+        Call { method, options, rule, rpc }
+    }
+
+    fn safety(&mut self, method: &MethodDescriptor, options: &MethodOptions, rule: &RpcRule) -> Safety {
+        let reads_by_http = options.http.as_ref().is_some_and(|http| http.get.is_some());
+        match options.idempotency_level {
+            1 => return Safety::ReadOnly,
+            2 => {
+                if reads_by_http {
+                    self.report(
+                        Severity::Warning,
+                        "ANNOTATIONS_CONFLICT",
+                        format!(
+                            "{} is a GET in HTTP and not NO_SIDE_EFFECTS in gRPC; it counts as IDEMPOTENT.",
+                            method.full_name()
+                        ),
+                        "Say NO_SIDE_EFFECTS when it only reads.",
+                    );
+                }
+                return Safety::Idempotent;
+            }
+            _ => {}
+        }
+        if rule.root == 1 {
+            self.tell(method.full_name(), "only reads, because it is a query", Origin::Option);
+            return Safety::ReadOnly;
+        }
+        if reads_by_http && !method.is_server_streaming() && rule.root == 0 {
+            self.tell(method.full_name(), "only reads, because it is a GET in HTTP", Origin::Standard);
+            return Safety::ReadOnly;
+        }
+        Safety::Once
+    }
+
+    /// A batch is there for joins: it is a root field only when it has a name of its own.
+    fn is_root(&mut self, call: &Call, is_lookup: bool) -> bool {
+        if call.rule.hidden {
+            return false;
+        }
+        let named = !call.rule.field.is_empty() || call.rule.root != 0;
+        let for_joins = is_lookup && call.method.name().starts_with("BatchGet") && !named;
+        if for_joins {
+            self.tell(
+                call.method.full_name(),
+                "is no root field, because it is there for joins",
+                Origin::Shape,
+            );
+        }
+        !for_joins
+    }
+
+    fn root_kind(&mut self, call: &Call) -> RootKind {
+        let about = call.method.full_name();
+        let wished = match call.rule.root {
+            1 => Some(RootKind::Query),
+            2 => Some(RootKind::Mutation),
+            3 => Some(RootKind::Subscription),
+            _ => None,
+        };
+        if let Some(wished) = wished {
+            if (wished == RootKind::Subscription) == call.rpc.streams {
+                return wished;
+            }
+            let is = if call.rpc.streams { "streams" } else { "does not stream" };
+            self.report(
+                Severity::Error,
+                "ROOT_IMPOSSIBLE",
+                format!("{about} cannot be a field of {}, because it {is}.", wished.as_str()),
+                "Leave `root` out, or choose another one.",
+            );
+        }
+        if call.rpc.streams {
+            return RootKind::Subscription;
+        }
+        match call.rpc.safety {
+            Safety::ReadOnly => RootKind::Query,
+            Safety::Idempotent => RootKind::Mutation,
+            Safety::Once => {
+                if ["Get", "List", "Search", "BatchGet"]
+                    .iter()
+                    .any(|verb| after(call.method.name(), verb).is_some())
+                {
+                    self.report(
+                        Severity::Warning,
+                        "LOOKS_LIKE_A_READ",
+                        format!("{about} looks like a read, and is a mutation because it does not say so."),
+                        "Set `option idempotency_level = NO_SIDE_EFFECTS` on it.",
+                    );
+                }
+                RootKind::Mutation
+            }
+        }
+    }
+
+    /// `GetUser` and `ListUsers` are `user` and `users` when they read; everything else keeps its verb.
+    fn root_name(&mut self, call: &Call, kind: RootKind, taken: &mut Taken) -> Option<String> {
+        let method = call.method.name();
+        let mut candidates = Vec::new();
+        if names::is_legal(&call.rule.field) {
+            candidates.push(call.rule.field.clone());
+        } else {
+            let noun = ["Get", "List", "BatchGet"].iter().find_map(|verb| after(method, verb));
+            candidates.extend(noun.filter(|_| kind == RootKind::Query).map(names::lower_camel));
+            candidates.push(names::lower_camel(method));
+        }
+        let free = candidates.iter().find(|name| taken.take(&format!("{}.{name}", kind.as_str()).into()));
+        if free.is_none() {
+            self.report(
+                Severity::Error,
+                "FIELD_NAME_TAKEN",
+                format!(
+                    "{} is not in the graph, because {}.{} is taken.",
+                    call.method.full_name(),
+                    kind.as_str(),
+                    candidates[0]
+                ),
+                "Give it another name with `(turnout.graphql.v1.rpc).field`.",
+            );
+        }
+        free.cloned()
+    }
+
+    fn root(&mut self, call: &Call, kind: RootKind, name: String, place: usize) -> Root {
+        let mask = self.mask(call);
+        let (ty, unwrap) = self.answer(call);
+        let hidden: Vec<u32> = mask.iter().map(mask_field).collect();
+        let (mut arguments, one_of) = self.arguments(&call.method.input(), &hidden);
+        if let Some(Mask::Update { of, .. }) = mask {
+            self.patch_argument(&call.method.input(), of, &mut arguments);
+        }
+        let doc = self.call_doc(call);
+        let field = Field { name: name.into(), doc, ty, arguments, resolve: Resolve::Root(place) };
+        Root { kind, field, rpc: call.rpc.clone(), unwrap, one_of, mask }
+    }
+
+    pub(super) fn call_doc(&self, call: &Call) -> crate::graph::Doc {
+        let service = call.method.parent_service();
+        let file = service.parent_file();
+        let deprecated = call.options.deprecated
+            || self.source.options.service(&service).deprecated
+            || self.source.options.file(&file).deprecated;
+        self.source.comments.doc(&file, call.method.path(), deprecated)
+    }
+
+    /// The type of the answer, and the response field that is the answer.
+    fn answer(&mut self, call: &Call) -> (TypeRef, Option<Read>) {
+        let response = call.method.output();
+        if let Some(field) = self.unwrapped(call, &response) {
+            let (read, core) = self.value(&field, Way::Out);
+            return (type_out(&read, core).nullable(), Some(read));
+        }
+        if response.full_name() == "google.protobuf.Empty" {
+            return (TypeRef::Named(self.want(Wanted::Payload(call.method.clone()))), None);
+        }
+        (TypeRef::Named(self.want(Wanted::Object(response))), None)
+    }
+
+    fn unwrapped(&mut self, call: &Call, response: &MessageDescriptor) -> Option<FieldDescriptor> {
+        // Wrappers never gain a field, so nothing is lost by returning their value.
+        if response.full_name().starts_with("google.protobuf.") && response.name().ends_with("Value") {
+            let only = response.get_field_by_name("value").filter(|_| response.fields().len() == 1);
+            if only.is_some() {
+                return only;
+            }
+        }
+        if call.rule.unwrap.is_empty() {
+            return None;
+        }
+        let field = response.get_field_by_name(&call.rule.unwrap).filter(|field| self.is_read(field));
+        if field.is_none() {
+            self.missing(call, "unwrap", &call.rule.unwrap, response);
+        }
+        field
+    }
+
+    pub(super) fn missing(&mut self, call: &Call, option: &str, field: &str, message: &MessageDescriptor) {
+        self.report(
+            Severity::Error,
+            "OPTION_FIELD_MISSING",
+            format!(
+                "`{option}` of {} names `{field}`, which {} does not have.",
+                call.method.full_name(),
+                message.full_name()
+            ),
+            "Name a public field of that message.",
+        );
+    }
+
+    /// A mask that the gateway fills in, where the request has one and it is clear what it is about.
+    fn mask(&mut self, call: &Call) -> Option<Mask> {
+        let request = call.method.input();
+        let field = |name: &str| request.get_field_by_name(name).filter(is_mask);
+        if let Some(mask) = field("update_mask") {
+            let Some(of) = self.updated(call, &request) else {
+                self.report(
+                    Severity::Info,
+                    "MASK_UNCLEAR",
+                    format!(
+                        "{} stays an argument, because it is not clear what it is about.",
+                        mask.full_name()
+                    ),
+                    "Let the request have one message that is changed.",
+                );
+                return None;
+            };
+            let key = match of.kind() {
+                Proto::Message(message) => self.patch_key(&message).map(|key| key.number()),
+                _ => None,
+            };
+            self.tell(
+                mask.full_name(),
+                format!("is filled in with the fields of `{}` that are given", of.name()),
+                Origin::Shape,
+            );
+            return Some(Mask::Update { mask: mask.number(), of: of.number(), key });
+        }
+        let mask = field("read_mask")?;
+        let response = call.method.output();
+        let known = self.source.catalog.of(&response).is_some();
+        let of = if known { None } else { only_message(&response).map(|field| field.number()) };
+        self.tell(mask.full_name(), "is filled in with the fields that are asked for", Origin::Shape);
+        Some(Mask::Read { mask: mask.number(), of })
+    }
+
+    /// The request field with what is changed: the only message in it.
+    fn updated(&mut self, call: &Call, request: &MessageDescriptor) -> Option<FieldDescriptor> {
+        let noun = after(call.method.name(), "Update").map(names::snake);
+        let named = noun.and_then(|noun| request.get_field_by_name(&noun)).filter(is_one_message);
+        named.or_else(|| only_message(request).filter(is_one_message)).filter(|field| self.is_sent(field))
+    }
+
+    fn patch_argument(&mut self, request: &MessageDescriptor, of: u32, arguments: &mut [Argument]) {
+        let Some(Proto::Message(message)) = request.get_field(of).map(|field| field.kind()) else { return };
+        let Some(argument) = arguments.iter_mut().find(|argument| argument.write.number == of) else {
+            return;
+        };
+        if !matches!(argument.write.kind, Kind::Message(_)) {
+            return;
+        }
+        let name = self.want_patch(&message);
+        argument.write.kind = Kind::Message(name.clone());
+        let ty = TypeRef::Named(name);
+        argument.ty = if argument.ty.is_non_null() { ty.non_null() } else { ty };
+    }
+}
+
+/// The request field that a mask hides.
+pub(super) fn mask_field(mask: &Mask) -> u32 {
+    match mask {
+        Mask::Update { mask, .. } | Mask::Read { mask, .. } => *mask,
+    }
+}
+
+/// `User` after `Get` in `GetUser`; nothing in `Getaway` or `Get`.
+pub(super) fn after<'a>(name: &'a str, verb: &str) -> Option<&'a str> {
+    name.strip_prefix(verb).filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
+}
+
+fn is_mask(field: &FieldDescriptor) -> bool {
+    let is_mask =
+        matches!(field.kind(), Proto::Message(message) if message.full_name() == "google.protobuf.FieldMask");
+    is_mask && !field.is_list()
+}
+
+fn is_one_message(field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Proto::Message(_)) && !field.is_list() && !field.is_map() && !field.is_group()
+}
+
+/// The only field that is a message of the service's own, one or many.
+pub(super) fn only_message(message: &MessageDescriptor) -> Option<FieldDescriptor> {
+    let mut fields = message.fields().filter(|field| match field.kind() {
+        Proto::Message(message) => !field.is_map() && !message.full_name().starts_with("google.protobuf."),
+        _ => false,
+    });
+    let only = fields.next()?;
+    fields.next().is_none().then_some(only)
+}

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Coordinate, Kind};
-use crate::graph::{Argument, Doc, Enum, Field, Input, Name, Object, Type, TypeRef, Types, Union};
+use crate::graph::{Argument, Doc, Enum, Field, Input, Name, Object, OneOf, Type, TypeRef, Types, Union};
 
 /// Everything that differs, in no order.
 pub(super) fn types(old: &Types, new: &Types) -> Vec<Change> {
@@ -86,18 +86,7 @@ impl Found {
             optional: Kind::OptionalInputFieldAdded,
         };
         self.arguments((&old.fields, &new.fields), &kinds, |field| at(&field.name));
-        for field in &old.fields {
-            let (was, is) = (rivals(old, &field.name), rivals(new, &field.name));
-            // A rival that is itself new takes nothing away from anybody.
-            if is.iter().any(|rival| !was.contains(rival) && old.fields.iter().any(|f| f.name == **rival)) {
-                self.push(at(&field.name), Kind::FieldMadeExclusive, "", "");
-            } else if was
-                .iter()
-                .any(|rival| !is.contains(rival) && new.fields.iter().any(|f| f.name == **rival))
-            {
-                self.push(at(&field.name), Kind::FieldFreed, "", "");
-            }
-        }
+        self.0.extend(exclusive((&old.one_of, &old.fields), (&new.one_of, &new.fields), at));
     }
 
     fn arguments(
@@ -173,10 +162,33 @@ struct Sent {
     optional: Kind,
 }
 
-/// The fields that may not be given beside this one.
-fn rivals<'a>(input: &'a Input, field: &Name) -> BTreeSet<&'a Name> {
-    let sets = input.one_of.iter().filter(|set| set.members.contains(field));
-    sets.flat_map(|set| &set.members).filter(|member| *member != field).collect()
+/// What differs between the sets of arguments, or of fields of an input, of which one may be given.
+pub(crate) fn exclusive(
+    old: (&[OneOf], &[Argument]),
+    new: (&[OneOf], &[Argument]),
+    at: impl Fn(&Name) -> Coordinate,
+) -> Vec<Change> {
+    let knows = |side: &[Argument], name: &Name| side.iter().any(|argument| argument.name == *name);
+    let mut changes = Vec::new();
+    for Argument { name, .. } in old.1 {
+        let (was, is) = (rivals(old.0, name), rivals(new.0, name));
+        // A rival that is itself new takes nothing away from anybody.
+        let kind = if is.iter().any(|rival| !was.contains(rival) && knows(old.1, rival)) {
+            Kind::FieldMadeExclusive
+        } else if was.iter().any(|rival| !is.contains(rival) && knows(new.1, rival)) {
+            Kind::FieldFreed
+        } else {
+            continue;
+        };
+        changes.push(Change { at: at(name), kind, old: String::new(), new: String::new() });
+    }
+    changes
+}
+
+/// What may not be given beside this one.
+fn rivals<'a>(sets: &'a [OneOf], name: &Name) -> BTreeSet<&'a Name> {
+    let sets = sets.iter().filter(|set| set.members.contains(name));
+    sets.flat_map(|set| &set.members).filter(|member| *member != name).collect()
 }
 
 /// Whether who reads `old` can read `new` in its place.

@@ -10,12 +10,15 @@
 mod compare;
 mod coordinate;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+pub(crate) use compare::exclusive;
 pub use coordinate::Coordinate;
 
 use crate::Supergraph;
-use crate::graph::Types;
+use crate::graph::{Argument, Name, OneOf, Types};
+use crate::supergraph::Served;
 
 /// What a change means for those who send operations today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,7 +189,27 @@ impl fmt::Display for Change {
 
 /// Everything that differs, in the order of the coordinates.
 pub fn diff(old: &Supergraph, new: &Supergraph) -> Vec<Change> {
-    types(&old.types, &new.types)
+    let mut changes = compare::types(&old.types, &new.types);
+    let after = answered(new);
+    for ((on, field), was) in answered(old) {
+        if let Some(is) = after.get(&(on.clone(), field)) {
+            let at = |argument: &Name| Coordinate::Argument(on.clone(), field.clone(), argument.clone());
+            changes.extend(exclusive(was, *is, at));
+        }
+    }
+    changes.sort();
+    changes
+}
+
+/// The arguments of the fields that RPCs answer, and the sets of them of which one may be given.
+fn answered(graph: &Supergraph) -> BTreeMap<(Name, &Name), (&[OneOf], &[Argument])> {
+    let roots = graph.roots.iter().map(|Served { what, .. }| {
+        ((what.kind.as_str().into(), &what.field.name), (&*what.one_of, &*what.field.arguments))
+    });
+    let extensions = graph.extensions.iter().map(|Served { what, .. }| {
+        ((what.entity.clone(), &what.field.name), (&*what.one_of, &*what.field.arguments))
+    });
+    roots.chain(extensions).collect()
 }
 
 /// The same of bare types, the operation types among them.

@@ -5,8 +5,10 @@
 //! this build does not know. Nothing is judged here: what becomes public, and as what, is decided by
 //! the modules beside this one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
@@ -23,6 +25,8 @@ const NAME_BYTES_MAX: usize = 256;
 pub struct Descriptors {
     digest: Digest,
     pool: DescriptorPool,
+    /// The files that have an edition in place of a syntax.
+    editions: BTreeSet<String>,
 }
 
 impl Descriptors {
@@ -34,14 +38,16 @@ impl Descriptors {
         if bytes.len() > BYTES_MAX {
             return Err(Error::TooLarge(bytes.len()));
         }
-        let pool = DescriptorPool::decode(bytes).map_err(|error| Error::Broken(error.to_string()))?;
+        let (known, editions) = without_editions(bytes)?;
+        let pool =
+            DescriptorPool::decode(known.as_slice()).map_err(|error| Error::Broken(error.to_string()))?;
         for file in pool.file_descriptor_protos() {
             check_names(file)?;
         }
         if pool.services().len() == 0 {
             return Err(Error::NoService);
         }
-        Ok(Descriptors { digest: Digest::of(bytes), pool })
+        Ok(Descriptors { digest: Digest::of(bytes), pool, editions })
     }
 
     /// The name of this set by its content.
@@ -57,7 +63,12 @@ impl Descriptors {
         names
     }
 
-    /// Everything in it.
+    /// Whether a file has an edition: then features say what the syntax says elsewhere.
+    pub fn has_edition(&self, file: &str) -> bool {
+        self.editions.contains(file)
+    }
+
+    /// Everything in it. Files with an edition are there as proto2.
     pub fn pool(&self) -> &DescriptorPool {
         &self.pool
     }
@@ -117,6 +128,47 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A set, file by file.
+#[derive(Clone, PartialEq, Message)]
+struct Files {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    file: Vec<Vec<u8>>,
+}
+
+/// What says how a file is to be read.
+#[derive(Clone, PartialEq, Message)]
+struct Head {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "12")]
+    syntax: Option<String>,
+}
+
+/// `syntax = "proto2"` as it stands in the bytes of a file.
+const PROTO2: &[u8] = b"\x62\x06proto2";
+
+/// The pool knows no editions, and panics at any syntax it does not know. A field that comes twice
+/// counts as it comes last, so a file with an edition becomes proto2 by a few bytes at its end.
+fn without_editions(bytes: &[u8]) -> Result<(Vec<u8>, BTreeSet<String>), Error> {
+    let mut files = Files::decode(bytes).map_err(|error| Error::Broken(error.to_string()))?;
+    let mut editions = BTreeSet::new();
+    for file in &mut files.file {
+        let head = Head::decode(file.as_slice()).map_err(|error| Error::Broken(error.to_string()))?;
+        match head.syntax.as_deref() {
+            None | Some("proto2" | "proto3") => {}
+            Some("editions") => {
+                file.extend_from_slice(PROTO2);
+                editions.insert(head.name.unwrap_or_default());
+            }
+            Some(syntax) => {
+                let syntax: String = syntax.chars().take(64).collect();
+                return Err(Error::Broken(format!("a file has the unknown syntax {syntax:?}")));
+            }
+        }
+    }
+    Ok((files.encode_to_vec(), editions))
+}
+
 /// Descriptors come from strangers, and their names end up in schemas, logs and pages.
 fn check_names(file: &FileDescriptorProto) -> Result<(), Error> {
     if !file.package().is_empty() {
@@ -161,7 +213,6 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
-    use prost::Message;
     use prost_reflect::prost_types::{FileDescriptorSet, ServiceDescriptorProto};
 
     fn shop() -> FileDescriptorSet {
@@ -216,6 +267,20 @@ mod tests {
         let mut set = shop();
         set.file[0].service.clear();
         check(&set, expect!["the descriptor set defines no service"]);
+    }
+
+    #[test]
+    fn an_unknown_syntax_is_refused_and_an_edition_is_not() {
+        let mut set = shop();
+        set.file[0].syntax = Some("proto4".into());
+        check(
+            &set,
+            expect![[r#"the descriptor set cannot be read: a file has the unknown syntax "proto4""#]],
+        );
+        set.file[0].syntax = Some("editions".into());
+        check(&set, expect!["shop.v1.Shop"]);
+        let descriptors = Descriptors::read(&set.encode_to_vec()).unwrap();
+        assert!(descriptors.has_edition("shop.proto"));
     }
 
     #[test]

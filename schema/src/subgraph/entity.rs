@@ -131,15 +131,8 @@ impl Catalog {
         if let Some(known) = self.of(response) {
             return Some(known);
         }
-        let mut messages = response.fields().filter_map(|field| match field.kind() {
-            Proto::Message(message) if !field.is_map() => Some(message),
-            _ => None,
-        });
-        let only = messages.next()?;
-        if messages.next().is_some() {
-            return None;
-        }
-        self.of(&only)
+        let only = only_message(response)?;
+        self.of(only.kind().as_message()?)
     }
 }
 
@@ -187,6 +180,16 @@ pub(super) fn is_key_kind(kind: &Proto) -> bool {
         Proto::Double | Proto::Float | Proto::Bool | Proto::Bytes => false,
         Proto::Message(_) | Proto::Enum(_) => false,
     }
+}
+
+/// The only field that is a message of somebody's own, one or many.
+pub(super) fn only_message(message: &MessageDescriptor) -> Option<FieldDescriptor> {
+    let mut fields = message.fields().filter(|field| match field.kind() {
+        Proto::Message(message) => !field.is_map() && !message.full_name().starts_with("google."),
+        _ => false,
+    });
+    let only = fields.next()?;
+    fields.next().is_none().then_some(only)
 }
 
 /// `Product`, and `PhysicalGoodsDimensions` for a message within another.

@@ -14,7 +14,7 @@ const RESERVED: [&str; 3] = ["true", "false", "null"];
 
 impl Reader<'_> {
     pub(super) fn enumeration(&mut self, definition: &EnumDescriptor) -> Enum {
-        let all: Vec<EnumValueDescriptor> = definition.values().collect();
+        let all = values(definition);
         let said: Vec<&EnumValueDescriptor> = all.iter().filter(|value| !is_unspecified(value)).collect();
         let zero_is_null = said.len() < all.len() && !said.is_empty();
         let shown = if said.is_empty() { all.iter().collect() } else { said };
@@ -37,6 +37,12 @@ impl Reader<'_> {
         let doc = self.source.comments.doc(&file, definition.path(), deprecated);
         Enum { doc, source: definition.full_name().into(), values, zero_is_null }
     }
+}
+
+/// In the order of the proto, of which the first of several names for one number is the one to write.
+fn values(definition: &EnumDescriptor) -> Vec<EnumValueDescriptor> {
+    let names = definition.enum_descriptor_proto().value.iter();
+    names.filter_map(|value| definition.get_value_by_name(value.name())).collect()
 }
 
 fn is_unspecified(value: &EnumValueDescriptor) -> bool {

@@ -9,7 +9,7 @@ use prost_reflect::{Cardinality, FieldDescriptor, Kind as Proto, MessageDescript
 use super::Origin;
 use super::entity::is_key_kind;
 use super::names;
-use super::options::{Behavior, FieldOptions};
+use super::options::{Behavior, Features, FieldOptions, Presence};
 use super::reader::{Reader, Wanted};
 use crate::Severity;
 use crate::graph::{Count, Doc, Form, Kind, Name, Read, Scalar, TypeRef, WellKnown, Wire};
@@ -103,25 +103,43 @@ impl Reader<'_> {
         if field.is_map() {
             return Count::Map;
         }
-        match field.cardinality() {
-            Cardinality::Repeated => Count::Repeated,
-            Cardinality::Required => Count::Required,
-            Cardinality::Optional => {
-                let leaf = matches!(kind, Kind::Scalar(..) | Kind::Enum(_) | Kind::Wrapper(..));
-                if leaf && self.options_of(field).rule().empty_as_null {
-                    Count::EmptyAsNull
-                } else if field.supports_presence() {
-                    Count::Optional
-                } else {
-                    Count::Implicit
-                }
-            }
+        let count = match field.cardinality() {
+            Cardinality::Repeated => return Count::Repeated,
+            Cardinality::Required => return Count::Required,
+            Cardinality::Optional => self.presence(field),
+        };
+        let leaf = matches!(kind, Kind::Scalar(..) | Kind::Enum(_) | Kind::Wrapper(..));
+        if leaf && self.options_of(field).rule().empty_as_null { Count::EmptyAsNull } else { count }
+    }
+
+    fn presence(&self, field: &FieldDescriptor) -> Count {
+        let always = field.containing_oneof().is_some() || field.kind().as_message().is_some();
+        match self.features(field).map(Features::presence) {
+            Some(Presence::Required) => Count::Required,
+            Some(Presence::Implicit) if !always => Count::Implicit,
+            Some(Presence::Implicit | Presence::Explicit) => Count::Optional,
+            None if field.supports_presence() => Count::Optional,
+            None => Count::Implicit,
         }
+    }
+
+    /// What the edition of its file says about a field; nothing where there is none.
+    fn features(&self, field: &FieldDescriptor) -> Option<Features> {
+        let file = field.parent_file();
+        if !self.source.descriptors.has_edition(file.name()) {
+            return None;
+        }
+        Some(Features::within(self.options_of(field).features, self.source.options.file(&file).features))
+    }
+
+    /// Whether a message stands between brackets and not behind its length.
+    pub(super) fn is_group(&self, field: &FieldDescriptor) -> bool {
+        field.is_group() || (!field.is_map() && self.features(field).is_some_and(Features::is_delimited))
     }
 
     fn kind(&mut self, field: &FieldDescriptor, way: Way) -> (Kind, Name) {
         match field.kind() {
-            Proto::Message(message) if field.is_map() => self.map(field, &message, way),
+            Proto::Message(_) if field.is_map() => self.map(field, way),
             Proto::Message(message) => self.message(field, &message, way),
             Proto::Enum(definition) if definition.full_name() == "google.protobuf.NullValue" => {
                 (Kind::WellKnown(WellKnown::Null), self.want_scalar(Scalar::Json))
@@ -138,7 +156,7 @@ impl Reader<'_> {
         }
     }
 
-    fn map(&mut self, field: &FieldDescriptor, _entry: &MessageDescriptor, way: Way) -> (Kind, Name) {
+    fn map(&mut self, field: &FieldDescriptor, way: Way) -> (Kind, Name) {
         let name = match way {
             Way::Out => self.want(Wanted::Entry(field.clone())),
             Way::In => self.want(Wanted::EntryInput(field.clone())),
@@ -147,10 +165,12 @@ impl Reader<'_> {
     }
 
     fn message(&mut self, field: &FieldDescriptor, message: &MessageDescriptor, way: Way) -> (Kind, Name) {
-        if let Some((well_known, scalar)) = well_known(message.full_name()) {
+        // Forms of their own are known behind a length only; between brackets they are plain messages.
+        let is_group = self.is_group(field);
+        if let Some((well_known, scalar)) = well_known(message.full_name()).filter(|_| !is_group) {
             return (Kind::WellKnown(well_known), self.want_scalar(scalar));
         }
-        if let Some(wire) = wrapped(message.full_name()) {
+        if let Some(wire) = wrapped(message.full_name()).filter(|_| !is_group) {
             let form = if self.options_of(field).rule().id { Form::Id } else { Form::Plain };
             return (Kind::Wrapper(wire, form), self.scalar(wire, form));
         }
@@ -161,7 +181,7 @@ impl Reader<'_> {
             Way::Out => self.want(Wanted::Object(message.clone())),
             Way::In => self.want(Wanted::Input(message.clone())),
         };
-        let kind = if field.is_group() { Kind::Group(name.clone()) } else { Kind::Message(name.clone()) };
+        let kind = if is_group { Kind::Group(name.clone()) } else { Kind::Message(name.clone()) };
         (kind, name)
     }
 
@@ -211,26 +231,32 @@ impl Reader<'_> {
 /// The type of a field that is read.
 pub(super) fn type_out(read: &Read, core: Name) -> TypeRef {
     let one = TypeRef::Named(core);
-    let may_be_null = matches!(read.kind, Kind::WellKnown(WellKnown::Value | WellKnown::Null));
     match read.count {
-        Count::Repeated if may_be_null => TypeRef::List(Box::new(one)).non_null(),
+        Count::Repeated if may_be_null(&read.kind) => TypeRef::List(Box::new(one)).non_null(),
         Count::Repeated | Count::Map => one.list().non_null(),
-        Count::Required | Count::Implicit if may_be_null || matches!(read.kind, Kind::Enum(_)) => one,
+        Count::Required | Count::Implicit
+            if may_be_null(&read.kind) || matches!(read.kind, Kind::Enum(_)) =>
+        {
+            one
+        }
         Count::Required | Count::Implicit => one.non_null(),
         Count::Optional | Count::EmptyAsNull => one,
     }
 }
 
 /// The type of a field that is sent, without regard to whether it must be.
-pub(super) fn type_in(read: &Read, core: Name) -> TypeRef {
+pub(super) fn type_in(write: &Read, core: Name) -> TypeRef {
     let one = TypeRef::Named(core);
-    match read.count {
-        Count::Repeated if matches!(read.kind, Kind::WellKnown(WellKnown::Value | WellKnown::Null)) => {
-            TypeRef::List(Box::new(one))
-        }
+    match write.count {
+        Count::Repeated if may_be_null(&write.kind) => TypeRef::List(Box::new(one)),
         Count::Repeated | Count::Map => one.list(),
         Count::Required | Count::Implicit | Count::Optional | Count::EmptyAsNull => one,
     }
+}
+
+/// Whether null is a value of this kind, and not its absence.
+pub(super) fn may_be_null(kind: &Kind) -> bool {
+    matches!(kind, Kind::WellKnown(WellKnown::Value | WellKnown::Null))
 }
 
 fn wire(kind: &Proto) -> Wire {

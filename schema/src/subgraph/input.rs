@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
-use super::field::{Way, type_in};
+use super::field::{Way, may_be_null, type_in};
 use super::object::entry_fields;
 use super::options::Behavior;
 use super::reader::{Reader, Taken, Wanted, oneof_of};
@@ -76,8 +76,10 @@ impl Reader<'_> {
     pub(super) fn entry_input(&mut self, map: &FieldDescriptor) -> Input {
         let mut fields = Vec::new();
         for field in entry_fields(map) {
-            let (write, core) = self.value(&field, Way::In);
-            let ty = type_in(&write, core).non_null();
+            let (mut write, core) = self.value(&field, Way::In);
+            write.count = Count::Implicit;
+            let ty = type_in(&write, core);
+            let ty = if may_be_null(&write.kind) { ty } else { ty.non_null() };
             fields.push(Argument { name: field.name().into(), doc: Doc::default(), ty, write });
         }
         Input { doc: Doc::default(), source: map.full_name().into(), fields, one_of: Vec::new() }

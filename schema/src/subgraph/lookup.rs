@@ -7,17 +7,26 @@
 use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor};
 
 use super::Origin;
-use super::entity::{Known, is_key_kind};
+use super::entity::{Known, is_key_kind, only_message};
 use super::field::{Way, type_out};
 use super::names;
 use super::options::{Behavior, ExtendsRule, LookupRule};
 use super::reader::{Reader, Wanted};
-use super::root::{Call, after, only_message};
+use super::root::{Call, after};
 use crate::Severity;
 use crate::graph::{Extension, Field, Lookup, Read, Resolve, Safety, TypeRef};
 
 /// How many keys a call takes when nobody says.
 const KEYS_MAX: u32 = 100;
+
+/// The fields that make an RPC a lookup.
+struct Found {
+    keys: FieldDescriptor,
+    items: Option<FieldDescriptor>,
+    key: FieldDescriptor,
+    /// Zero when nobody says.
+    max_keys: u32,
+}
 
 impl Reader<'_> {
     pub(super) fn lookup(&mut self, call: &Call) -> Option<Lookup> {
@@ -79,7 +88,7 @@ impl Reader<'_> {
             );
             return None;
         };
-        Some(self.make_lookup(call, known, &keys, items.as_ref(), (&key, rule.max_keys)))
+        Some(self.make_lookup(call, known, &Found { keys, items, key, max_keys: rule.max_keys }))
     }
 
     fn shaped_lookup(&mut self, call: &Call) -> Option<Lookup> {
@@ -114,25 +123,19 @@ impl Reader<'_> {
             format!("loads {} by {}{how}", known.name, keys.name()),
             Origin::Shape,
         );
-        Some(self.make_lookup(call, known, &keys, items.as_ref(), (&known.key, 0)))
+        let key = known.key.clone();
+        Some(self.make_lookup(call, known, &Found { keys, items, key, max_keys: 0 }))
     }
 
-    fn make_lookup(
-        &mut self,
-        call: &Call,
-        known: &Known,
-        keys: &FieldDescriptor,
-        items: Option<&FieldDescriptor>,
-        (key, max_keys): (&FieldDescriptor, u32),
-    ) -> Lookup {
+    fn make_lookup(&mut self, call: &Call, known: &Known, found: &Found) -> Lookup {
         self.want(Wanted::Object(known.message.clone()));
         Lookup {
             entity: self.entity_name(&known.name),
             rpc: call.rpc.clone(),
-            keys: self.value(keys, Way::In).0,
-            items: items.map(|items| self.value(items, Way::Out).0),
-            key: self.value(key, Way::Out).0,
-            max_keys: keys_max(keys, max_keys),
+            keys: self.value(&found.keys, Way::In).0,
+            items: found.items.as_ref().map(|items| self.value(items, Way::Out).0),
+            key: self.value(&found.key, Way::Out).0,
+            max_keys: keys_max(&found.keys, found.max_keys),
         }
     }
 

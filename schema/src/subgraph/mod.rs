@@ -108,7 +108,7 @@ pub fn read(service: &str, version: &str, descriptors: &Descriptors, exposure: E
     let options = Options::read(pool);
     let (catalog, mut diagnostics) = Catalog::read(pool, &options);
     diagnostics.extend(options.foreign().iter().map(|kind| foreign(kind)));
-    let source = Source { pool, options, comments: Comments::read(pool), catalog };
+    let source = Source { descriptors, options, comments: Comments::read(pool), catalog };
 
     // What is reached decides the names, and the names decide nothing about what is reached.
     let unnamed = BTreeMap::new();

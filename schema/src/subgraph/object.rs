@@ -12,7 +12,7 @@ use super::names;
 use super::reader::{Reader, Taken, Wanted, ok, oneof_of};
 use crate::Severity;
 use crate::graph::{
-    Case, Choice, Doc, Edge, Enum, EnumValue, Field, Kind, Name, Object, Resolve, TypeRef, Union,
+    Case, Choice, Count, Doc, Edge, Enum, EnumValue, Field, Kind, Name, Object, Resolve, TypeRef, Union,
 };
 
 impl Reader<'_> {
@@ -51,17 +51,11 @@ impl Reader<'_> {
     pub(super) fn entry(&mut self, map: &FieldDescriptor) -> Object {
         let mut fields = Vec::new();
         for field in entry_fields(map) {
-            let (read, core) = self.value(&field, Way::Out);
+            let (mut read, core) = self.value(&field, Way::Out);
+            read.count = Count::Implicit;
             let ty = type_out(&read, core);
-            let ty = if matches!(read.kind, Kind::Message(_)) { ty.non_null() } else { ty };
-            let name = field.name().into();
-            fields.push(Field {
-                name,
-                doc: Doc::default(),
-                ty,
-                arguments: Vec::new(),
-                resolve: Resolve::Read(read),
-            });
+            let (name, doc) = (field.name().into(), Doc::default());
+            fields.push(Field { name, doc, ty, arguments: Vec::new(), resolve: Resolve::Read(read) });
         }
         Object { doc: Doc::default(), source: map.full_name().into(), fields }
     }

@@ -220,6 +220,51 @@ struct MethodNode {
 pub(super) struct FileOptions {
     #[prost(bool, tag = "23")]
     pub(super) deprecated: bool,
+    #[prost(message, optional, tag = "50")]
+    pub(super) features: Option<Features>,
+}
+
+/// What an edition leaves to each file and field. Zero is unset.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Features {
+    /// 1 is EXPLICIT, 2 is IMPLICIT, 3 is LEGACY_REQUIRED.
+    #[prost(int32, tag = "1")]
+    presence: i32,
+    /// 1 is LENGTH_PREFIXED, 2 is DELIMITED.
+    #[prost(int32, tag = "5")]
+    encoding: i32,
+}
+
+/// Whether a field can be absent, by an edition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Explicit,
+    Implicit,
+    Required,
+}
+
+impl Features {
+    /// Those of a field in a file: its own, else the file's, else the edition's.
+    pub(super) fn within(own: Option<Features>, file: Option<Features>) -> Features {
+        let (own, file) = (own.unwrap_or_default(), file.unwrap_or_default());
+        let first = |own: i32, file: i32| if own == 0 { file } else { own };
+        Features {
+            presence: first(own.presence, file.presence),
+            encoding: first(own.encoding, file.encoding),
+        }
+    }
+
+    pub(super) fn presence(self) -> Presence {
+        match self.presence {
+            2 => Presence::Implicit,
+            3 => Presence::Required,
+            _ => Presence::Explicit,
+        }
+    }
+
+    pub(super) fn is_delimited(self) -> bool {
+        self.encoding == 2
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -336,6 +381,8 @@ pub(super) struct EntityRule {
 pub(super) struct FieldOptions {
     #[prost(bool, tag = "3")]
     pub(super) deprecated: bool,
+    #[prost(message, optional, tag = "21")]
+    pub(super) features: Option<Features>,
     #[prost(int32, repeated, tag = "1052")]
     behaviors: Vec<i32>,
     #[prost(message, optional, tag = "1055")]

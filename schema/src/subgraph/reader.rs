@@ -6,22 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{
-    DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor, OneofDescriptor,
-};
+use prost_reflect::{EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor, OneofDescriptor};
 
 use super::comments::Comments;
 use super::entity::{Catalog, short_name, within_package};
 use super::names::{self, Key, Role, Wish};
 use super::options::Options;
-use super::{Fact, Origin};
+use super::{Descriptors, Fact, Origin};
 use crate::graph::{Doc, Field, Name, Object, Resolve, Scalar, Type, TypeRef, Types};
 use crate::{Diagnostic, Severity};
 
 /// What is read.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
-    pub(super) pool: &'a DescriptorPool,
+    pub(super) descriptors: &'a Descriptors,
     pub(super) options: Options,
     pub(super) comments: Comments,
     pub(super) catalog: Catalog,

@@ -7,6 +7,7 @@
 
 use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
+use super::entity::only_message;
 use super::field::{Way, type_out};
 use super::names;
 use super::options::{MethodOptions, RpcRule};
@@ -72,7 +73,7 @@ impl Reader<'_> {
 
     /// The public RPCs, in the order of the files.
     fn calls(&mut self, exposure: Exposure) -> Vec<Call> {
-        let services = self.source.pool.services();
+        let services = self.source.descriptors.pool().services();
         let public: Vec<ServiceDescriptor> =
             services.filter(|service| self.is_public(service, exposure)).collect();
         let mut calls = Vec::new();
@@ -254,7 +255,7 @@ impl Reader<'_> {
         let service = call.method.parent_service();
         let file = service.parent_file();
         let deprecated = call.options.deprecated
-            || self.source.options.service(&service).deprecated
+            || self.source.options.service(service).deprecated
             || self.source.options.file(&file).deprecated;
         self.source.comments.doc(&file, call.method.path(), deprecated)
     }
@@ -381,14 +382,4 @@ fn is_mask(field: &FieldDescriptor) -> bool {
 
 fn is_one_message(field: &FieldDescriptor) -> bool {
     matches!(field.kind(), Proto::Message(_)) && !field.is_list() && !field.is_map() && !field.is_group()
-}
-
-/// The only field that is a message of the service's own, one or many.
-pub(super) fn only_message(message: &MessageDescriptor) -> Option<FieldDescriptor> {
-    let mut fields = message.fields().filter(|field| match field.kind() {
-        Proto::Message(message) => !field.is_map() && !message.full_name().starts_with("google.protobuf."),
-        _ => false,
-    });
-    let only = fields.next()?;
-    fields.next().is_none().then_some(only)
 }

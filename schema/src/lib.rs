@@ -8,12 +8,17 @@ pub mod compose;
 pub mod diagnostic;
 pub mod diff;
 pub mod digest;
+pub mod dynamic;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod graph;
 pub mod guard;
+#[cfg(test)]
+pub(crate) mod referee;
+pub mod sdl;
 pub mod subgraph;
 pub mod supergraph;
+pub mod validate;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::Digest;

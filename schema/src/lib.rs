@@ -18,6 +18,8 @@ pub(crate) mod referee;
 pub mod sdl;
 pub mod subgraph;
 pub mod supergraph;
+pub mod variables;
+pub mod wire;
 pub mod validate;
 
 pub use diagnostic::{Diagnostic, Severity};

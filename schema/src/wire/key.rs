@@ -1,0 +1,69 @@
+//! Keys of entities on their way into the request that loads them.
+//!
+//! A key was read from one service's bytes and is sent to another, and the two need not agree on the kind:
+//! an order may hold as text what a user has as a number. So a key is a value and not bytes, and the field
+//! that takes it says how it is written.
+
+use std::borrow::Cow;
+
+use super::buffer::{Buffer, Primitive};
+use super::scalar::{of_integer, parse_integer};
+use crate::graph::{Kind, Read, Wire};
+
+/// The key of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key<'a> {
+    /// Of any integer kind.
+    Integer(i128),
+    /// Of a string.
+    Text(&'a str),
+    /// Of a bytes field.
+    Bytes(&'a [u8]),
+}
+
+/// Writes keys into the request field that takes them: all of them where it is repeated, else the first.
+///
+/// A key that the field has no room for, such as a text for a number, is nobody's key there: it is left
+/// out, and the entity is not found. The bytes may stand anywhere among the fields of a request.
+pub fn encode_keys(field: &Read, keys: &[Key<'_>]) -> Vec<u8> {
+    let (wire, wrapped) = match &field.kind {
+        Kind::Scalar(wire, _) => (*wire, false),
+        Kind::Wrapper(wire, _) => (*wire, true),
+        Kind::Enum(_) | Kind::Message(_) | Kind::Group(_) | Kind::WellKnown(_) => return Vec::new(),
+    };
+    let written: Vec<Primitive<'_>> = keys.iter().filter_map(|key| primitive(wire, *key)).collect();
+    let repeated = field.count == crate::graph::Count::Repeated;
+    let mut out = Buffer::default();
+    if repeated && !wrapped && !matches!(wire, Wire::String | Wire::Bytes) {
+        if !written.is_empty() {
+            let packed = out.open(field.number);
+            written.iter().for_each(|key| out.item(key));
+            out.close(packed);
+        }
+        return out.into_bytes();
+    }
+    for key in written.iter().take(if repeated { usize::MAX } else { 1 }) {
+        if wrapped {
+            let nested = out.open(field.number);
+            out.field(1, key);
+            out.close(nested);
+        } else {
+            out.field(field.number, key);
+        }
+    }
+    out.into_bytes()
+}
+
+fn primitive(wire: Wire, key: Key<'_>) -> Option<Primitive<'_>> {
+    let bytes = |bytes| Some(Primitive::Bytes(bytes));
+    match (wire, key) {
+        (Wire::String, Key::Text(text)) => bytes(Cow::Borrowed(text.as_bytes())),
+        (Wire::String, Key::Integer(integer)) => bytes(Cow::Owned(integer.to_string().into_bytes())),
+        (Wire::String, Key::Bytes(_)) => None,
+        (Wire::Bytes, Key::Bytes(key)) => bytes(Cow::Borrowed(key)),
+        (Wire::Bytes, Key::Text(_) | Key::Integer(_)) => None,
+        (_, Key::Integer(integer)) => of_integer(wire, integer),
+        (_, Key::Text(text)) => of_integer(wire, parse_integer(text)?),
+        (_, Key::Bytes(_)) => None,
+    }
+}

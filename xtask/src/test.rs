@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every test there is, of every language, with what it needs.
 //!
 //! What is found is handed to the tests by name (`TURNOUT_TEST_ETCD`, `TURNOUT_TEST_POSTGRES`,
-//! `TURNOUT_TEST_CHROMIUM`, `TURNOUT_BIN`): a test that needs one runs when its variable is set, and says
-//! that it is skipped when not. What is missing fails the whole run before anything is built; only
-//! `--without` leaves it out. A filter picks Rust tests, so the other languages stay out of such a run.
+//! `TURNOUT_TEST_CHROMIUM`, `TURNOUT_TEST_NODE`, `TURNOUT_BIN`): a test that needs one runs when its variable
+//! is set, and says that it is skipped when not. What is missing fails the whole run before anything is
+//! built; only `--without` leaves it out. A filter picks Rust tests, so the other languages stay out of such
+//! a run.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -119,6 +120,7 @@ fn rust_tests(workspace: &Workspace, args: &Args, found: &[Found]) -> Result<Com
         (Name::Etcd, "TURNOUT_TEST_ETCD"),
         (Name::Postgres, "TURNOUT_TEST_POSTGRES"),
         (Name::Browser, "TURNOUT_TEST_CHROMIUM"),
+        (Name::Node, "TURNOUT_TEST_NODE"),
     ] {
         match found.iter().find(|met| met.name == name) {
             Some(met) => cargo.env(variable, handed_over(met)?),

@@ -1,0 +1,203 @@
+//! Do we and graphql-js agree on what is a legal schema, a valid document, and an answer about a schema?
+//!
+//! The corpus in `tests/referee/corpus` holds documents about `tests/referee/world.graphql`, each with the
+//! verdict of graphql-js. Ours must be the same but for those that `differences.md` lists with a reason. That
+//! the corpus says what graphql-js says, and all that concerns schemas, is asked of graphql-js itself, where
+//! `TURNOUT_TEST_NODE` names a Node and the packages are there (`cargo xtask test` sees to both).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use async_graphql::Variables;
+use serde_json::{Value, json};
+
+use super::world;
+use crate::dynamic::Introspection;
+use crate::validate::{Code, Validator};
+use crate::{Supergraph, sdl};
+
+struct Case {
+    fact: String,
+    is_valid: bool,
+    text: String,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/referee")
+}
+
+fn corpus() -> Vec<Case> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder().join("corpus")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let cases = texts.iter().flat_map(|text| text.split("#! ").skip(1)).map(|case| {
+        let (head, text) = case.split_once('\n').unwrap();
+        let (verdict, fact) = head.split_once(": ").unwrap();
+        assert!(["valid", "invalid"].contains(&verdict), "{head}");
+        Case { fact: fact.to_owned(), is_valid: verdict == "valid", text: text.trim_end().to_owned() }
+    });
+    cases.collect()
+}
+
+/// The facts on which we differ, each of which must have a reason.
+fn differences() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(folder().join("differences.md")).unwrap();
+    let listed = text.lines().filter_map(|line| line.strip_prefix("- `")).map(|line| {
+        let (fact, reason) = line.split_once("`: ").unwrap();
+        assert!(reason.len() > 20, "{fact} has no reason");
+        fact.to_owned()
+    });
+    listed.collect()
+}
+
+/// What graphql-js says; none where there is no Node.
+fn graphql_js(schemas: &BTreeMap<&str, String>, documents: &[&str]) -> Option<Value> {
+    let Some(node) = std::env::var_os("TURNOUT_TEST_NODE") else {
+        eprintln!("skipped: TURNOUT_TEST_NODE is not set");
+        return None;
+    };
+    let mut child = Command::new(node)
+        .arg(folder().join("referee.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let question = json!({ "schemas": schemas, "documents": documents, "world": world::WORLD });
+    child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "graphql-js fails on a schema");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn graphs() -> BTreeMap<&'static str, Supergraph> {
+    BTreeMap::from([("world", world::supergraph(world::WORLD))])
+}
+
+#[test]
+fn our_verdicts_are_those_of_the_corpus_but_for_the_listed() {
+    let validator = Validator::new(&world::supergraph(world::WORLD)).unwrap();
+    let (corpus, listed) = (corpus(), differences());
+    assert!(corpus.len() >= 300);
+    let differing: BTreeMap<&str, String> = corpus
+        .iter()
+        .filter_map(|case| match (case.is_valid, validator.validate(&case.text)) {
+            (true, Ok(_)) | (false, Err(_)) => None,
+            (false, Ok(_)) => Some((case.fact.as_str(), format!("we take {}", case.text))),
+            (true, Err(errors)) => Some((case.fact.as_str(), format!("{}: {}", case.text, errors[0]))),
+        })
+        .collect();
+    let unlisted: Vec<_> = differing.iter().filter(|(fact, _)| !listed.contains(**fact)).collect();
+    assert!(unlisted.is_empty(), "not listed: {unlisted:#?}");
+    let settled: Vec<_> = listed.iter().filter(|fact| !differing.contains_key(fact.as_str())).collect();
+    assert!(settled.is_empty(), "listed, but we agree: {settled:#?}");
+}
+
+#[test]
+fn what_does_not_parse_and_what_is_not_valid_have_their_own_codes() {
+    let validator = Validator::new(&world::supergraph(world::WORLD)).unwrap();
+    for (text, code, message) in [
+        (
+            "{ now",
+            Code::Parse,
+            "Syntax error: expected selection_set, selection, directive, or arguments. at 1:6",
+        ),
+        ("{ nope }", Code::Validation, "Cannot query field \"nope\" on type \"Query\". at 1:3"),
+        (
+            "\n{ a: now\n a: __typename }",
+            Code::Validation,
+            "Fields \"a\" conflict because \"now\" and \"__typename\" are different fields. Use different \
+             aliases on the fields to fetch both if this was intentional. at 2:3, 3:2",
+        ),
+    ] {
+        let errors = validator.validate(text).unwrap_err();
+        assert_eq!((errors[0].code, errors[0].to_string().as_str()), (code, message));
+    }
+}
+
+#[test]
+fn graphql_js_judges_the_corpus_as_it_says() {
+    let corpus = corpus();
+    let texts: Vec<&str> = corpus.iter().map(|case| case.text.as_str()).collect();
+    let Some(answer) = graphql_js(&BTreeMap::new(), &texts) else { return };
+    let verdicts = answer["documents"].as_array().unwrap();
+    assert_eq!(verdicts.len(), corpus.len());
+    for (case, verdict) in corpus.iter().zip(verdicts) {
+        assert_eq!(verdict.as_array().unwrap().is_empty(), case.is_valid, "{}: {verdict}", case.fact);
+    }
+}
+
+#[test]
+fn schemas_are_legal_and_printed_as_graphql_js_prints_them() {
+    let sdl: BTreeMap<&str, String> = graphs().iter().map(|(name, graph)| (*name, sdl::sdl(graph))).collect();
+    let Some(answer) = graphql_js(&sdl, &[]) else { return };
+    for (name, sdl) in &sdl {
+        let about = &answer["schemas"][name];
+        assert_eq!(about["errors"], json!([]), "{name}");
+        assert_eq!(about["printed"].as_str().unwrap().to_owned() + "\n", *sdl, "{name}");
+    }
+}
+
+#[test]
+fn answers_about_a_schema_are_those_of_graphql_js() {
+    let query = std::fs::read_to_string(folder().join("introspection.graphql")).unwrap();
+    let graphs = graphs();
+    let sdl: BTreeMap<&str, String> = graphs.iter().map(|(name, graph)| (*name, sdl::sdl(graph))).collect();
+    let Some(answer) = graphql_js(&sdl, &[]) else { return };
+    for (name, graph) in &graphs {
+        let document = Validator::new(graph).unwrap().validate(&query).unwrap();
+        let introspection = Introspection::new(graph).unwrap();
+        let ours = introspection.answer(&document, None, Variables::default()).unwrap().into_json().unwrap();
+        let theirs = &answer["schemas"][name]["introspection"];
+        assert_eq!(comparable(&ours), comparable(theirs), "{name}");
+    }
+}
+
+/// An answer as a table of lines, without what every server says of itself in its own words: the types of
+/// introspection, the descriptions of the built-in scalars and directives, and the order of lists that have none.
+fn comparable(answer: &Value) -> BTreeMap<String, Value> {
+    let schema = &answer["__schema"];
+    let mut lines = BTreeMap::new();
+    for key in ["queryType", "mutationType", "subscriptionType"] {
+        lines.insert(key.to_owned(), schema[key].clone());
+    }
+    let named = |list: &str| schema[list].as_array().unwrap().clone();
+    for mut ty in named("types") {
+        let name = ty["name"].as_str().unwrap().to_owned();
+        if ["Boolean", "Float", "ID", "Int", "String"].contains(&name.as_str()) {
+            ty["description"] = Value::Null;
+        }
+        if !name.starts_with("__") {
+            lines.insert(name, ty);
+        }
+    }
+    for mut directive in named("directives") {
+        directive["description"] = Value::Null;
+        for argument in directive["args"].as_array_mut().unwrap() {
+            argument["description"] = Value::Null;
+        }
+        directive["locations"].as_array_mut().unwrap().sort_by_key(Value::to_string);
+        lines.insert(format!("@{}", directive["name"].as_str().unwrap()), directive);
+    }
+    lines
+}
+
+#[test]
+fn introspection_leaves_the_fields_of_data_null_and_fills_in_defaults() {
+    let graph = world::supergraph(world::WORLD);
+    let text = "query ($with: Boolean = false, $name: String = \"Book\") { \
+        now a: __typename ...F t: __type(name: $name) { name kind @include(if: $with) } } \
+        fragment F on Query { book(id: 1) { title } __type(name: \"Nope\") { name } }";
+    let document = Validator::new(&graph).unwrap().validate(text).unwrap();
+    let answer = Introspection::new(&graph).unwrap().answer(&document, None, Variables::default());
+    let expected =
+        json!({ "now": null, "a": "Query", "book": null, "__type": null, "t": { "name": "Book" } });
+    assert_eq!(answer.unwrap().into_json().unwrap(), expected);
+}
+
+#[test]
+fn the_world_is_written_as_it_is_read() {
+    assert_eq!(sdl::sdl(&world::supergraph(world::WORLD)), world::WORLD);
+}

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod dynamic;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod gate;
 pub mod graph;
 pub mod guard;
 #[cfg(test)]

@@ -14,11 +14,11 @@ pub(super) fn types(old: &Types, new: &Types) -> Vec<Change> {
     for (name, was) in old {
         match new.get(name) {
             Some(is) => found.ty(name, was, is),
-            None => found.push(Coordinate::Type(name.clone()), Kind::TypeRemoved, "", ""),
+            None => found.push(Coordinate::Type(name.clone()), Kind::TypeRemoved, keyword(was), ""),
         }
     }
-    for name in new.keys().filter(|name| !old.contains_key(*name)) {
-        found.push(Coordinate::Type(name.clone()), Kind::TypeAdded, "", "");
+    for (name, is) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+        found.push(Coordinate::Type(name.clone()), Kind::TypeAdded, "", keyword(is));
     }
     found.0
 }
@@ -86,7 +86,9 @@ impl Found {
             optional: Kind::OptionalInputFieldAdded,
         };
         self.arguments((&old.fields, &new.fields), &kinds, |field| at(&field.name));
-        self.0.extend(exclusive((&old.one_of, &old.fields), (&new.one_of, &new.fields), at));
+        let was = Given { arguments: &old.fields, one_of: &old.one_of };
+        let is = Given { arguments: &new.fields, one_of: &new.one_of };
+        self.0.extend(exclusive(was, is, at));
     }
 
     fn arguments(
@@ -162,20 +164,23 @@ struct Sent {
     optional: Kind,
 }
 
-/// What differs between the sets of arguments, or of fields of an input, of which one may be given.
-pub(crate) fn exclusive(
-    old: (&[OneOf], &[Argument]),
-    new: (&[OneOf], &[Argument]),
-    at: impl Fn(&Name) -> Coordinate,
-) -> Vec<Change> {
+/// What can be given: arguments, or the fields of an input, and the sets of them of which one may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) arguments: &'a [Argument],
+    pub(crate) one_of: &'a [OneOf],
+}
+
+/// What differs between the sets of which one may be given.
+pub(crate) fn exclusive(old: Given<'_>, new: Given<'_>, at: impl Fn(&Name) -> Coordinate) -> Vec<Change> {
     let knows = |side: &[Argument], name: &Name| side.iter().any(|argument| argument.name == *name);
     let mut changes = Vec::new();
-    for Argument { name, .. } in old.1 {
-        let (was, is) = (rivals(old.0, name), rivals(new.0, name));
+    for Argument { name, .. } in old.arguments {
+        let (was, is) = (rivals(old.one_of, name), rivals(new.one_of, name));
         // A rival that is itself new takes nothing away from anybody.
-        let kind = if is.iter().any(|rival| !was.contains(rival) && knows(old.1, rival)) {
+        let kind = if is.iter().any(|rival| !was.contains(rival) && knows(old.arguments, rival)) {
             Kind::FieldMadeExclusive
-        } else if was.iter().any(|rival| !is.contains(rival) && knows(new.1, rival)) {
+        } else if was.iter().any(|rival| !is.contains(rival) && knows(new.arguments, rival)) {
             Kind::FieldFreed
         } else {
             continue;

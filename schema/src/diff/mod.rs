@@ -13,11 +13,11 @@ mod coordinate;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub(crate) use compare::exclusive;
+pub(crate) use compare::{Given, exclusive};
 pub use coordinate::Coordinate;
 
 use crate::Supergraph;
-use crate::graph::{Argument, Name, OneOf, Types};
+use crate::graph::{Name, Types};
 use crate::supergraph::Served;
 
 /// What a change means for those who send operations today.
@@ -202,12 +202,18 @@ pub fn diff(old: &Supergraph, new: &Supergraph) -> Vec<Change> {
 }
 
 /// The arguments of the fields that RPCs answer, and the sets of them of which one may be given.
-fn answered(graph: &Supergraph) -> BTreeMap<(Name, &Name), (&[OneOf], &[Argument])> {
+fn answered(graph: &Supergraph) -> BTreeMap<(Name, &Name), Given<'_>> {
     let roots = graph.roots.iter().map(|Served { what, .. }| {
-        ((what.kind.as_str().into(), &what.field.name), (&*what.one_of, &*what.field.arguments))
+        (
+            (what.kind.as_str().into(), &what.field.name),
+            Given { arguments: &what.field.arguments, one_of: &what.one_of },
+        )
     });
     let extensions = graph.extensions.iter().map(|Served { what, .. }| {
-        ((what.entity.clone(), &what.field.name), (&*what.one_of, &*what.field.arguments))
+        (
+            (what.entity.clone(), &what.field.name),
+            Given { arguments: &what.field.arguments, one_of: &what.one_of },
+        )
     });
     roots.chain(extensions).collect()
 }

@@ -150,8 +150,8 @@ fn every_kind_of_change_is_told_by_its_coordinate() {
             breaking FIELD_REMOVED Filter.text was removed: String
             dangerous TYPE_ADDED_TO_UNION Kind gained a member: Voucher
             breaking TYPE_REMOVED_FROM_UNION Kind lost a member: Download
-            breaking TYPE_REMOVED Leaving was removed
-            breaking TYPE_REMOVED Mutation was removed
+            breaking TYPE_REMOVED Leaving was removed: type
+            breaking TYPE_REMOVED Mutation was removed: type
             safe DESCRIPTION_CHANGED Product is described differently
             safe DEPRECATION_CHANGED Product.price is deprecated for another reason: Use cost. -> Gone soon.
             safe DEPRECATION_ADDED Product.sku was deprecated: Use id.
@@ -172,7 +172,7 @@ fn every_kind_of_change_is_told_by_its_coordinate() {
             breaking VALUE_REMOVED_FROM_ENUM Status.PREVIEW was removed from the enum
             safe DEPRECATION_REMOVED Status.SOLD_OUT is no longer deprecated: Gone.
             breaking TYPE_CHANGED_KIND Turning became something else: type -> enum
-            safe TYPE_ADDED Voucher was added
+            safe TYPE_ADDED Voucher was added: type
         "#]],
     );
 }
@@ -183,8 +183,8 @@ fn a_type_that_leaves_is_told_once() {
         "type A { a: Int, b: Int } enum E { X }",
         "enum E { X }",
         expect![[r#"
-        breaking TYPE_REMOVED A was removed
-    "#]],
+            breaking TYPE_REMOVED A was removed: type
+        "#]],
     );
 }
 

@@ -6,7 +6,9 @@
 
 mod differential;
 mod forms;
+mod keys;
 mod rules;
+mod samples;
 
 use std::fmt::Write as _;
 
@@ -46,6 +48,20 @@ impl World {
             Scalar::ALL.into_iter().map(|scalar| (Name::from(scalar.name()), Type::Scalar(scalar))).collect();
         let arguments = request.fields().map(|field| argument(&field, &mut types)).collect();
         World { request: request.clone(), arguments, one_of: one_of(request), mask: None, types }
+    }
+
+    /// The world of a root field of a sample service.
+    pub(super) fn sample(service: &str, version: &str, field: &str) -> World {
+        let subgraph = fixture::sample_subgraph(service, version);
+        let root = subgraph.roots.iter().find(|root| &*root.field.name == field).unwrap();
+        let descriptors = fixture::sample(service, version);
+        World {
+            request: descriptors.pool().get_message_by_name(&root.rpc.request).unwrap(),
+            arguments: root.field.arguments.clone(),
+            one_of: root.one_of.clone(),
+            mask: root.mask,
+            types: subgraph.types,
+        }
     }
 
     /// What the service would get.

@@ -83,7 +83,7 @@ fn tell_rivals(name: &Name, claims: &[Claim<'_>], draft: &Draft<'_>, found: &mut
         claims.iter().filter(|claim| claim.lookup.is_some()).map(|claim| claim.by).collect();
     if let [first, _, ..] = loading[..] {
         let message = format!(
-            "{} offer to load `{name}`; the graph asks {}",
+            "{} offer to load `{name}`; the graph asks {}.",
             draft.services(&loading),
             draft.members[first].service
         );
@@ -100,18 +100,13 @@ fn best_lookup<'a>(
     found: &mut Vec<Diagnostic>,
 ) -> Option<&'a Lookup> {
     let subgraph: &'a crate::Subgraph = draft.members[by];
-    let mut usable = Vec::new();
-    for lookup in subgraph.lookups.iter().filter(|lookup| lookup.entity == entity.name) {
-        let fits = |read: &Read| joining(&entity.key, read) != Joining::Never;
-        if !lookup.rpc.streams && fits(&lookup.keys) && fits(&lookup.key) {
-            usable.push(lookup);
-            continue;
-        }
+    let lookups = subgraph.lookups.iter().filter(|lookup| lookup.entity == entity.name);
+    let (streaming, usable): (Vec<_>, Vec<_>) = lookups.partition(|lookup| lookup.rpc.streams);
+    for lookup in streaming {
         let (rpc, service) = (lookup.rpc.path(), &subgraph.service);
-        let why = if lookup.rpc.streams { "it answers with a stream" } else { "its key is of another type" };
-        let message = format!("{rpc} of {service} cannot load `{}`: {why}", entity.name);
-        let help = "A lookup takes the key, or many, of the type that the entity has, and answers once.";
-        found.push(finding(Severity::Error, "LOOKUP_UNUSABLE", message, help));
+        let message = format!("{rpc} of {service} cannot load `{}`: it answers with a stream.", entity.name);
+        let help = "An RPC that loads an entity answers once, with all that its keys ask for.";
+        found.push(finding(Severity::Error, "LOOKUP_STREAMS", message, help));
     }
     usable.into_iter().max_by_key(|lookup| {
         let reads = lookup.rpc.safety == Safety::ReadOnly;
@@ -122,11 +117,11 @@ fn best_lookup<'a>(
 /// How the values of two fields are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Joining {
-    /// As they are: two whole numbers of any width, two texts, two strings of bytes.
+    /// As they are: two whole numbers of any width, or two texts.
     Exact,
     /// A whole number and a text, by the number's digits. A text that is no number finds nothing.
     ByText,
-    /// Not at all: numbers with fractions, truth values, messages.
+    /// Not at all: bytes, numbers with fractions, truth values, messages.
     Never,
 }
 
@@ -146,8 +141,7 @@ pub(super) fn key_kind(read: &Read) -> &'static str {
     match family(&read.kind) {
         Some(Family::Whole) => "a whole number",
         Some(Family::Text) => "text",
-        Some(Family::Bytes) => "bytes",
-        None => "nothing that can be a key",
+        None => "a value that is no key",
     }
 }
 
@@ -155,15 +149,13 @@ pub(super) fn key_kind(read: &Read) -> &'static str {
 enum Family {
     Whole,
     Text,
-    Bytes,
 }
 
 fn family(kind: &Kind) -> Option<Family> {
-    let (Kind::Scalar(wire, _) | Kind::Wrapper(wire, _)) = kind else { return None };
+    let Kind::Scalar(wire, _) = kind else { return None };
     match wire {
         Wire::String => Some(Family::Text),
-        Wire::Bytes => Some(Family::Bytes),
-        Wire::Double | Wire::Float | Wire::Bool => None,
+        Wire::Bytes | Wire::Double | Wire::Float | Wire::Bool => None,
         Wire::Int32
         | Wire::Int64
         | Wire::Uint32

@@ -1,8 +1,8 @@
 //! The types of the graph with the fields that cross services: edges to entities, and fields that services
 //! add to entities.
 //!
-//! What cannot be joined is left out. An object that loses its last field so gains `ok`, like a message
-//! without fields, because GraphQL has no empty object.
+//! What cannot be joined is left out. No object loses its last field so: an edge stands beside the field
+//! that holds its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::entity::{Joining, Owners, joining, key_kind};
 use super::name::Draft;
 use super::same::Group;
 use super::{Locks, coordinate, finding, rename, winner};
-use crate::graph::{Doc, Edge, Extension, Field, Name, Object, Read, Resolve, Scalar, Type, TypeRef, Types};
+use crate::graph::{Edge, Extension, Field, Name, Read, Resolve, Scalar, Type, Types};
 use crate::supergraph::{Served, Supergraph};
 use crate::{Diagnostic, Severity};
 
@@ -36,7 +36,6 @@ pub(super) fn types(draft: &Draft<'_>, owners: &Owners, found: &mut Vec<Diagnost
                     false
                 }
             });
-            keep_alive(object);
         }
         types.insert(name.clone(), ty);
     }
@@ -71,12 +70,12 @@ fn edge(field: &mut Field, from: &Start<'_>, draft: &Draft<'_>, owners: &Owners)
     let owner = &draft.members[owned.by].service;
     let Some(lookup) = &owned.lookup else {
         let message = format!(
-            "{at} leads to `{entity}`, but {owner} has no RPC that loads it by its key; it is left out"
+            "{at} leads to `{entity}`, but {owner} has no RPC that loads it by its key; it is left out."
         );
         let help = "Add an RPC like BatchGetUsers(ids), or name one by the option `lookup`.";
         return Joined::Broken(finding(Severity::Error, "LOOKUP_MISSING", message, help));
     };
-    let warning = match compare(&at, &entity, (&edge.key, &[&lookup.keys, &lookup.key])) {
+    let warning = match compare(&at, &entity, &[(&edge.key, &lookup.keys), (&edge.key, &lookup.key)]) {
         Ok(warning) => warning,
         Err(why) => return Joined::Broken(why),
     };
@@ -86,31 +85,25 @@ fn edge(field: &mut Field, from: &Start<'_>, draft: &Draft<'_>, owners: &Owners)
 }
 
 fn entity_missing(at: &str, entity: &Name) -> Diagnostic {
-    let message = format!("{at} needs `{entity}`, which no service here owns; it is left out for now");
+    let message = format!("{at} needs `{entity}`, which no service here owns; it is left out for now.");
     let help = "It appears once a service is registered that has an entity of this name. If that service is \
                 there, look at how it spells the name.";
     finding(Severity::Warning, "ENTITY_MISSING", message, help)
 }
 
-/// Whether a key fits all the fields it meets: not at all, with a warning, or well.
-fn compare(at: &str, entity: &Name, keys: (&Read, &[&Read])) -> Result<Option<Diagnostic>, Diagnostic> {
-    let (ours, theirs) = keys;
-    let how = |wanted: Joining| theirs.iter().find(|their| joining(ours, their) == wanted);
-    if let Some(their) = how(Joining::Never) {
-        let message = format!(
-            "{at} has {} where the key of `{entity}` is {}; it is left out",
-            key_kind(ours),
-            key_kind(their)
-        );
+/// Whether the service's fields fit the entity's that they meet: not at all, with a warning, or well.
+fn compare(at: &str, entity: &Name, pairs: &[(&Read, &Read)]) -> Result<Option<Diagnostic>, Diagnostic> {
+    let first = |wanted: Joining| pairs.iter().find(|(ours, theirs)| joining(ours, theirs) == wanted);
+    let has = |(ours, theirs): &(&Read, &Read)| {
+        format!("{at} has {} where the key of `{entity}` is {}", key_kind(ours), key_kind(theirs))
+    };
+    if let Some(pair) = first(Joining::Never) {
+        let message = format!("{}; it is left out.", has(pair));
         let help = "Refer to an entity by a field of the type that its key has.";
         return Err(finding(Severity::Error, "KEY_MISMATCH", message, help));
     }
-    Ok(how(Joining::ByText).map(|their| {
-        let message = format!(
-            "{at} has {} where the key of `{entity}` is {}; they are compared by their digits",
-            key_kind(ours),
-            key_kind(their)
-        );
+    Ok(first(Joining::ByText).map(|pair| {
+        let message = format!("{}; they are compared by their digits.", has(pair));
         let help = "A text that is no whole number finds nothing. Use one type for the key everywhere.";
         finding(Severity::Warning, "KEY_BY_TEXT", message, help)
     }))
@@ -127,7 +120,7 @@ fn tell_one_by_one(
         if let Some(lookup) = owned.lookup.as_ref().filter(|lookup| !lookup.is_batch()) {
             let service = &draft.members[owned.by].service;
             let message = format!(
-                "`{name}` of {service} is loaded one by one, by {}: a list of 100 makes 100 calls",
+                "`{name}` of {service} is loaded one by one, by {}: a list of 100 makes 100 calls.",
                 lookup.rpc.path()
             );
             let help = "Add an RPC that takes many keys at once, like BatchGetUsers(ids).";
@@ -152,8 +145,10 @@ pub(super) fn extend(
                 found.push(entity_missing(&at, &extension.entity));
                 continue;
             };
-            let meets: Vec<&Read> = std::iter::once(&extension.key).chain(&extension.group_by).collect();
-            match compare(&at, &entity, (&owners.entities[&entity].entity.key, &meets)) {
+            let key = &owners.entities[&entity].entity.key;
+            let ours = std::iter::once(&extension.key).chain(&extension.group_by);
+            let meets: Vec<(&Read, &Read)> = ours.map(|ours| (ours, key)).collect();
+            match compare(&at, &entity, &meets) {
                 Ok(warning) => found.extend(warning),
                 Err(why) => {
                     found.push(why);
@@ -191,7 +186,7 @@ fn add(
         let service = &graph.members[served.by].service;
         let message = format!(
             "{service} adds `{entity}.{name}`, but {holder} has a field of that name there; that of \
-             {service} is left out"
+             {service} is left out."
         );
         let help = "Give it another name by `extends: { field: ... }`.";
         found.push(finding(Severity::Error, "FIELD_TAKEN", message, help));
@@ -200,22 +195,4 @@ fn add(
     served.what.field.resolve = Resolve::Extension(graph.extensions.len());
     object.fields.push(served.what.field.clone());
     graph.extensions.push(served);
-}
-
-/// Gives an object without fields its `ok`.
-fn keep_alive(object: &mut Object) {
-    if object.fields.is_empty() {
-        object.fields.push(ok());
-    }
-}
-
-/// The field of what has none.
-pub(super) fn ok() -> Field {
-    Field {
-        name: "ok".into(),
-        doc: Doc { description: "True: there is nothing else to say.".to_owned(), deprecated: None },
-        ty: TypeRef::named("Boolean").non_null(),
-        arguments: Vec::new(),
-        resolve: Resolve::Ok,
-    }
 }

@@ -15,10 +15,14 @@
 mod entity;
 mod join;
 mod name;
+#[cfg(test)]
+mod random;
 mod reach;
 mod rename;
 mod root;
 mod same;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verify;
 
@@ -69,7 +73,7 @@ pub struct Owner {
 pub fn compose(subgraphs: &[Subgraph], locks: &Locks) -> Composition {
     let mut found = Vec::new();
     let members = members(subgraphs, &mut found);
-    let draft = name::assign(members, locks, &mut found);
+    let draft = name::assign(members, locks);
     let owners = entity::own(&draft, locks, &mut found);
     let mut supergraph = Supergraph {
         digest: Digest::of(&[]),
@@ -82,8 +86,9 @@ pub fn compose(subgraphs: &[Subgraph], locks: &Locks) -> Composition {
     join::extend(&mut supergraph, &draft, (&owners, locks), &mut found);
     root::attach(&mut supergraph, &mut found);
     reach::prune(&mut supergraph);
+    name::tell(&draft, &supergraph.types, &mut found);
     if supergraph.roots.is_empty() {
-        let message = "no service offers a field, so there is no graph".to_owned();
+        let message = "No service offers a field, so there is no graph.".to_owned();
         let help = "Expose a service: `option (turnout.graphql.v1.service) = {expose: true}`, or \
                     `expose: all` in turnout.yaml.";
         found.push(finding(Severity::Error, "GRAPH_EMPTY", message, help));
@@ -102,7 +107,7 @@ fn members<'a>(subgraphs: &'a [Subgraph], found: &mut Vec<Diagnostic>) -> Vec<&'
         let twice = later.service == kept.service;
         if twice {
             let message = format!(
-                "{} was given in two versions, {} and {}; the graph has the first",
+                "{} was given in two versions, {} and {}; the graph has the first.",
                 kept.service, kept.version, later.version
             );
             let help = "A frontend sees one version of a service: pin one.";

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::same::{Group, Same, difference, groups};
 use super::{Locks, finding};
-use crate::graph::{Name, RootKind, Scalar};
+use crate::graph::{Name, RootKind, Scalar, Types};
 use crate::{Diagnostic, Severity, Subgraph};
 
 /// The services' types with the graph's names.
@@ -39,11 +39,7 @@ impl Draft<'_> {
 }
 
 /// Gives every type its name.
-pub(super) fn assign<'a>(
-    members: Vec<&'a Subgraph>,
-    locks: &Locks,
-    found: &mut Vec<Diagnostic>,
-) -> Draft<'a> {
+pub(super) fn assign<'a>(members: Vec<&'a Subgraph>, locks: &Locks) -> Draft<'a> {
     let mut same = groups(&members);
     for group in &mut same.groups {
         group.lead = lead(group, &members);
@@ -57,9 +53,7 @@ pub(super) fn assign<'a>(
     }
     by_rank(&mut names, &same.groups, &members);
     let given = |(group, name): (&Group<'_>, Option<Name>)| name.unwrap_or_else(|| group.wanted.clone());
-    let draft = Draft { names: same.groups.iter().zip(names.of).map(given).collect(), members, same };
-    tell(&draft, &names.taken, found);
-    draft
+    Draft { names: same.groups.iter().zip(names.of).map(given).collect(), members, same }
 }
 
 /// The member that a group without a lock is asked of first.
@@ -185,31 +179,23 @@ fn prefix(text: &str) -> Option<String> {
     (!prefix.is_empty()).then_some(prefix)
 }
 
-/// Says of every longer name why it is longer.
-fn tell(draft: &Draft<'_>, taken: &BTreeMap<Name, usize>, found: &mut Vec<Diagnostic>) {
-    let reserved = reserved();
+/// Says of every longer name in the graph why it is longer.
+pub(super) fn tell(draft: &Draft<'_>, types: &Types, found: &mut Vec<Diagnostic>) {
+    let taken: BTreeMap<&Name, &Group<'_>> = draft.names.iter().zip(&draft.same.groups).collect();
     for (group, name) in draft.same.groups.iter().zip(&draft.names) {
         let (wanted, source, ours) = (group.wanted, group.source, draft.services(&group.members));
-        if name == wanted {
-            continue;
-        }
-        match taken.get(wanted).map(|place| &draft.same.groups[*place]) {
+        // Without a holder the longer name is older than the reason for it, which has gone.
+        let holder = taken.get(wanted).filter(|_| name != wanted && types.contains_key(name));
+        match holder {
             Some(holder) if holder.source == source => found.push(differs(draft, holder, (group, name))),
             Some(holder) => {
                 let message = format!(
-                    "`{wanted}` of {ours} ({source}) is called `{name}`, because {} has the name ({})",
+                    "`{wanted}` of {ours} ({source}) is called `{name}`, because {} has the name ({}).",
                     draft.services(&holder.members),
                     holder.source
                 );
                 found.push(finding(Severity::Warning, "TYPE_NAME_TAKEN", message, SHORTER));
             }
-            None if reserved.contains(&**wanted) => {
-                let message = format!(
-                    "`{wanted}` of {ours} ({source}) is called `{name}`, because GraphQL has that name"
-                );
-                found.push(finding(Severity::Warning, "TYPE_NAME_RESERVED", message, SHORTER));
-            }
-            // The longer name is older than the reason for it, which has gone.
             None => {}
         }
     }
@@ -222,7 +208,7 @@ fn differs(draft: &Draft<'_>, holder: &Group<'_>, (group, name): (&Group<'_>, &N
     let (theirs, ours) = (draft.services(&holder.members), draft.services(&group.members));
     let how = difference((&theirs, of(holder)), (&ours, of(group)));
     let message = format!(
-        "`{}` ({}) of {ours} is not that of {theirs}: {how}; that of {ours} is called `{name}`",
+        "`{}` ({}) of {ours} is not that of {theirs}: {how}; that of {ours} is called `{name}`.",
         group.wanted, group.source
     );
     let help = "Build the services from the same proto file, and the two types become one.";

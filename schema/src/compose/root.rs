@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::name::Draft;
-use super::{Locks, coordinate, finding, join, rename, winner};
-use crate::graph::{Doc, Name, Object, Resolve, Root, RootKind, Type};
+use super::{Locks, coordinate, finding, rename, winner};
+use crate::graph::{Doc, Field, Name, Object, Resolve, Root, RootKind, Type, TypeRef};
 use crate::supergraph::{Served, Supergraph};
 use crate::{Diagnostic, Severity};
 
@@ -28,9 +28,7 @@ pub(super) fn collect(draft: &Draft<'_>, locks: &Locks, found: &mut Vec<Diagnost
         let holder = winner(wanters[&at].iter().copied(), locks.fields.get(&at), &draft.members);
         if let Some(holder) = holder.filter(|holder| *holder != by) {
             let (theirs, ours) = (&draft.members[holder].service, &draft.members[by].service);
-            let message = format!(
-                "`{at}` is wanted by {theirs} and {ours}; {theirs} has it, that of {ours} is left out"
-            );
+            let message = format!("`{at}` is wanted by {theirs} and {ours}; {theirs} has it.");
             let help = "Give one of them another name by the option `field` of its RPC.";
             found.push(finding(Severity::Error, "ROOT_TAKEN", message, help));
             continue;
@@ -53,15 +51,26 @@ pub(super) fn attach(graph: &mut Supergraph, found: &mut Vec<Diagnostic>) {
         let of_kind = graph.roots.iter().filter(|root| root.what.kind == kind);
         let mut fields: Vec<_> = of_kind.map(|root| root.what.field.clone()).collect();
         if fields.is_empty() && kind == RootKind::Query && !graph.roots.is_empty() {
-            let message = "no service offers a query; `Query` has the field `ok` alone".to_owned();
+            let message = "No service offers a query; `Query` has the field `ok` alone.".to_owned();
             let help = "Mark RPCs that only read by `option idempotency_level = NO_SIDE_EFFECTS`.";
             found.push(finding(Severity::Warning, "QUERY_MISSING", message, help));
-            fields.push(join::ok());
+            fields.push(ok());
         }
         if !fields.is_empty() {
             let source = kind.as_str().into();
             let object = Object { doc: Doc::default(), source, fields };
             graph.types.insert(kind.as_str().into(), Type::Object(object));
         }
+    }
+}
+
+/// The field of a type that has none.
+fn ok() -> Field {
+    Field {
+        name: "ok".into(),
+        doc: Doc { description: "Always true.".to_owned(), deprecated: None },
+        ty: TypeRef::named("Boolean").non_null(),
+        arguments: Vec::new(),
+        resolve: Resolve::Ok,
     }
 }

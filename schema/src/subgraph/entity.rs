@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{DescriptorPool, FieldDescriptor, Kind as Proto, MessageDescriptor};
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind as Proto, MessageDescriptor, MethodDescriptor};
 
 use super::Origin;
 use super::names;
@@ -23,6 +23,10 @@ pub(super) struct Catalog {
     references: BTreeMap<String, (String, Proto)>,
     /// Fields of requests that hold a key, with the entity.
     requests: BTreeMap<String, String>,
+    /// The messages of the entities by name.
+    messages: BTreeMap<String, String>,
+    /// The only message in a request or a response, by the full name of that.
+    only: BTreeMap<String, FieldDescriptor>,
 }
 
 /// An entity of this pool.
@@ -54,6 +58,14 @@ impl Catalog {
                 catalog.refer(field.name(), &entity, &field.kind());
             }
         }
+        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            for message in [method.input(), method.output()] {
+                if !catalog.only.contains_key(message.full_name()) {
+                    let only = only_message(&message);
+                    catalog.only.extend(only.map(|field| (message.full_name().to_owned(), field)));
+                }
+            }
+        }
         catalog.requests = catalog.keys_of_requests(pool);
         (catalog, diagnostics)
     }
@@ -63,7 +75,7 @@ impl Catalog {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Known> {
-        self.entities.values().find(|known| known.name == name)
+        self.entities.get(self.messages.get(name)?)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Known> {
@@ -97,7 +109,9 @@ impl Catalog {
         }
         let field = format!("{}_{}", names::snake(&known.name), known.key.name());
         self.refer(&field, &known.name, &known.key.kind());
-        self.entities.insert(known.message.full_name().to_owned(), known);
+        let message = known.message.full_name().to_owned();
+        self.messages.insert(known.name.clone(), message.clone());
+        self.entities.insert(message, known);
     }
 
     fn refer(&mut self, field: &str, entity: &str, kind: &Proto) {
@@ -112,7 +126,7 @@ impl Catalog {
         let mut found = BTreeMap::new();
         let mut disputed = BTreeSet::new();
         for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            let Some(known) = self.subject(&method.output()) else { continue };
+            let Some(known) = self.subject_of_call(&method) else { continue };
             for name in [known.key.name().to_owned(), names::plural(known.key.name())] {
                 let field = method.input().get_field_by_name(&name);
                 let Some(field) = field.filter(|field| field.kind() == known.key.kind()) else { continue };
@@ -128,11 +142,19 @@ impl Catalog {
 
     /// The entity that a response is about: itself, or the only message in it.
     pub(super) fn subject(&self, response: &MessageDescriptor) -> Option<&Known> {
-        if let Some(known) = self.of(response) {
-            return Some(known);
-        }
-        let only = only_message(response)?;
-        self.of(only.kind().as_message()?)
+        self.of(response).or_else(|| self.of(self.only(response)?.kind().as_message()?))
+    }
+
+    /// The entity that an RPC is about: by its response, or by its name, as in `DeleteTask`.
+    fn subject_of_call(&self, method: &MethodDescriptor) -> Option<&Known> {
+        let noun = || method.name().trim_start_matches(|letter: char| !letter.is_ascii_lowercase());
+        let noun = || noun().trim_start_matches(|letter: char| !letter.is_ascii_uppercase());
+        self.subject(&method.output()).or_else(|| self.named(noun()))
+    }
+
+    /// The only field of a request or a response that is a message of somebody's own, one or many.
+    pub(super) fn only(&self, message: &MessageDescriptor) -> Option<&FieldDescriptor> {
+        self.only.get(message.full_name())
     }
 }
 
@@ -155,7 +177,9 @@ fn entity(message: &MessageDescriptor, options: &Options) -> Result<Option<Known
             (field, Origin::Standard)
         }
     };
-    if key.is_list() || key.is_map() || !is_key_kind(&key.kind()) || options.field(&key).rule().hidden {
+    let said_of_key = options.field(&key);
+    let is_read = !said_of_key.rule().hidden && !said_of_key.is(Behavior::InputOnly);
+    if key.is_list() || key.is_map() || !is_key_kind(&key.kind()) || !is_read {
         return Err(no_key(message, key.name()));
     }
     let wished = said.rule.map(|rule| rule.name).filter(|name| names::is_legal(name));
@@ -163,12 +187,13 @@ fn entity(message: &MessageDescriptor, options: &Options) -> Result<Option<Known
     Ok(Some(Known { name, message: message.clone(), key, origin }))
 }
 
-fn no_key(message: &MessageDescriptor, key: &str) -> Diagnostic {
+pub(super) fn no_key(message: &MessageDescriptor, key: &str) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
         code: "ENTITY_WITHOUT_KEY",
         message: format!("{} is no entity, because `{key}` cannot be its key.", message.full_name()),
-        help: "A key is a single field with a string or a whole number, and is not hidden.".to_owned(),
+        help: "A key is a single field with a string or a whole number that can be read under its own name."
+            .to_owned(),
     }
 }
 
@@ -182,8 +207,7 @@ pub(super) fn is_key_kind(kind: &Proto) -> bool {
     }
 }
 
-/// The only field that is a message of somebody's own, one or many.
-pub(super) fn only_message(message: &MessageDescriptor) -> Option<FieldDescriptor> {
+fn only_message(message: &MessageDescriptor) -> Option<FieldDescriptor> {
     let mut fields = message.fields().filter(|field| match field.kind() {
         Proto::Message(message) => !field.is_map() && !message.full_name().starts_with("google."),
         _ => false,

@@ -9,6 +9,7 @@ use prost_reflect::{Cardinality, FieldDescriptor, Kind as Proto, MessageDescript
 use super::Origin;
 use super::entity::is_key_kind;
 use super::names;
+use super::object::entry_fields;
 use super::options::{Behavior, Features, FieldOptions, Presence};
 use super::reader::{Reader, Wanted};
 use crate::Severity;
@@ -31,13 +32,13 @@ impl Reader<'_> {
     /// Whether a field is among those that are read.
     pub(super) fn is_read(&self, field: &FieldDescriptor) -> bool {
         let options = self.options_of(field);
-        !options.rule().hidden && !options.is(Behavior::InputOnly)
+        !options.rule().hidden && !options.is(Behavior::InputOnly) && is_whole(field)
     }
 
     /// Whether a field is among those that are sent.
     pub(super) fn is_sent(&self, field: &FieldDescriptor) -> bool {
         let options = self.options_of(field);
-        !options.rule().hidden && !options.is(Behavior::OutputOnly)
+        !options.rule().hidden && !options.is(Behavior::OutputOnly) && is_whole(field)
     }
 
     /// Those of some fields that are read.
@@ -226,6 +227,11 @@ impl Reader<'_> {
             (Form::Plain, Wire::Bytes) => self.want_scalar(Scalar::Bytes),
         }
     }
+}
+
+/// Whether a field has all its parts: what calls itself a map may lack a key.
+fn is_whole(field: &FieldDescriptor) -> bool {
+    !field.is_map() || entry_fields(field).len() == 2
 }
 
 /// The type of a field that is read.

@@ -38,8 +38,7 @@ impl Reader<'_> {
     /// The same as a change: what is absent stays as it is.
     pub(super) fn patch(&mut self, message: &MessageDescriptor) -> Input {
         let key = self.patch_key(message);
-        let changeable = |field: &FieldDescriptor| !self.options_of(field).is(Behavior::Immutable);
-        let fields = self.fields_sent(message.fields().filter(changeable));
+        let fields = self.changeable(message);
         let mut arguments = Vec::new();
         for field in &fields {
             let mut argument = self.argument(field);
@@ -51,6 +50,11 @@ impl Reader<'_> {
         Input { doc: self.input_doc(message), source: message.full_name().into(), fields, one_of }
     }
 
+    fn changeable(&self, message: &MessageDescriptor) -> Vec<FieldDescriptor> {
+        let can_change = |field: &FieldDescriptor| !self.options_of(field).is(Behavior::Immutable);
+        self.fields_sent(message.fields().filter(can_change))
+    }
+
     /// The type of what is changed: one of its own where that is not the one of a whole.
     pub(super) fn want_patch(&mut self, message: &MessageDescriptor) -> Name {
         let differs = message.fields().any(|field| {
@@ -59,7 +63,8 @@ impl Reader<'_> {
                 || options.is(Behavior::Required)
                 || options.is(Behavior::Identifier)
         });
-        if differs || self.patch_key(message).is_some() {
+        let differs = differs || self.patch_key(message).is_some();
+        if differs && !self.changeable(message).is_empty() {
             self.want(Wanted::Patch(message.clone()))
         } else {
             self.want(Wanted::Input(message.clone()))

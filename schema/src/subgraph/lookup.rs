@@ -7,7 +7,7 @@
 use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor};
 
 use super::Origin;
-use super::entity::{Known, is_key_kind, only_message};
+use super::entity::{Known, is_key_kind};
 use super::field::{Way, type_out};
 use super::names;
 use super::options::{Behavior, ExtendsRule, LookupRule};
@@ -63,7 +63,7 @@ impl Reader<'_> {
         };
         let items = match rule.items.as_str() {
             "" if response == known.message => None,
-            "" => only_message(&response),
+            "" => self.source.catalog.only(&response).cloned(),
             name => response.get_field_by_name(name),
         };
         let holder = items.as_ref().and_then(message_of).unwrap_or(response.clone());
@@ -94,7 +94,8 @@ impl Reader<'_> {
     fn shaped_lookup(&mut self, call: &Call) -> Option<Lookup> {
         let (request, response) = (call.method.input(), call.method.output());
         let known = self.source.catalog.subject(&response)?;
-        let items = if response == known.message { None } else { only_message(&response) };
+        let items =
+            if response == known.message { None } else { self.source.catalog.only(&response).cloned() };
         let is_batch = items.as_ref().is_some_and(FieldDescriptor::is_list);
         let verb = if is_batch { "BatchGet" } else { "Get" };
         after(call.method.name(), verb)?;

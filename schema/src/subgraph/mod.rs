@@ -20,6 +20,8 @@ mod reader;
 mod root;
 
 #[cfg(test)]
+mod soundness;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -27,11 +29,11 @@ use std::collections::BTreeMap;
 pub use describe::describe;
 pub use descriptors::Descriptors;
 
-use crate::graph::{Entity, Extension, Lookup, Name, Root, Types};
+use crate::graph::{Entity, Extension, Lookup, Name, Resolve, Root, Type, Types};
 use crate::{Diagnostic, Digest, Severity};
 
 use comments::Comments;
-use entity::Catalog;
+use entity::{Catalog, no_key};
 use field::Way;
 use names::Key;
 use options::Options;
@@ -123,6 +125,9 @@ pub fn read(service: &str, version: &str, descriptors: &Descriptors, exposure: E
     reader.build();
     input::cut_cycles(&mut reader.types);
     let entities = entities(&mut reader, &names);
+    let lookups =
+        offer.lookups.into_iter().filter(|lookup| entities.iter().any(|entity| entity.name == lookup.entity));
+    let lookups = lookups.collect();
     diagnostics.append(&mut reader.diagnostics);
     diagnostics
         .sort_by(|left, right| right.severity.cmp(&left.severity).then(left.message.cmp(&right.message)));
@@ -136,7 +141,7 @@ pub fn read(service: &str, version: &str, descriptors: &Descriptors, exposure: E
         types: reader.types,
         roots: offer.roots,
         entities,
-        lookups: offer.lookups,
+        lookups,
         extensions: offer.extensions,
         facts,
     };
@@ -160,6 +165,13 @@ fn entities(reader: &mut Reader<'_>, names: &BTreeMap<Key, Name>) -> Vec<Entity>
         }
         let key_field = reader.field_name(&known.key);
         let (key, _) = reader.value(&known.key, Way::Out);
+        let object = reader.types.get(name);
+        let field =
+            object.and_then(|ty| if let Type::Object(object) = ty { object.field(&key_field) } else { None });
+        if !field.is_some_and(|field| field.resolve == Resolve::Read(key.clone())) {
+            reader.diagnostics.push(no_key(&known.message, known.key.name()));
+            continue;
+        }
         entities.push(Entity { name: name.clone(), key_field, key });
     }
     entities

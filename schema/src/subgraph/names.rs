@@ -57,9 +57,10 @@ pub(super) fn assign(wishes: &BTreeMap<Key, Wish>) -> (BTreeMap<Key, Name>, Vec<
     owners.extend(BUILT_IN.iter().map(|name| (Name::from(*name), None)));
     owners.extend(Scalar::ALL.iter().map(|scalar| (Name::from(scalar.name()), None)));
     let mut names = BTreeMap::new();
+    let mut numbers = BTreeMap::new();
     let mut diagnostics = Vec::new();
     for (key, wish) in wishes {
-        let name = free(wish, &owners);
+        let name = free(wish, &owners, &mut numbers);
         if *name != wish.name {
             let owner = owners.get(wish.name.as_str()).copied().flatten();
             diagnostics.push(renamed(key, wish, &name, owner));
@@ -70,13 +71,19 @@ pub(super) fn assign(wishes: &BTreeMap<Key, Wish>) -> (BTreeMap<Key, Name>, Vec<
     (names, diagnostics)
 }
 
-/// The first name that nobody has.
-fn free(wish: &Wish, owners: &BTreeMap<Name, Option<&Key>>) -> Name {
+/// The first name that nobody has. Numbers go on from the last one, as thousands may want one name.
+fn free(wish: &Wish, owners: &BTreeMap<Name, Option<&Key>>, numbers: &mut BTreeMap<String, u32>) -> Name {
+    if !owners.contains_key(wish.name.as_str()) {
+        return wish.name.as_str().into();
+    }
     let qualified = format!("{}{}", upper_camel(&wish.package), wish.name);
-    let numbered = (2..).map(|number| format!("{qualified}{number}"));
-    let candidates = [wish.name.clone(), qualified.clone()].into_iter().chain(numbered);
-    let found = candidates.into_iter().find(|name| !owners.contains_key(name.as_str()));
-    found.unwrap_or(qualified).into()
+    let mut name = qualified.clone();
+    while owners.contains_key(name.as_str()) {
+        let number = numbers.entry(qualified.clone()).or_insert(1);
+        *number += 1;
+        name = format!("{qualified}{number}");
+    }
+    name.into()
 }
 
 fn renamed(key: &Key, wish: &Wish, name: &str, owner: Option<&Key>) -> Diagnostic {

@@ -82,6 +82,8 @@ pub(super) struct Reader<'a> {
     pub(super) types: Types,
     pub(super) facts: Vec<Fact>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// The messages of the diagnostics: what is read twice is told once.
+    reported: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -95,6 +97,7 @@ impl<'a> Reader<'a> {
             types: Types::new(),
             facts: Vec::new(),
             diagnostics: Vec::new(),
+            reported: BTreeSet::new(),
         }
     }
 
@@ -169,9 +172,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn report(&mut self, severity: Severity, code: &'static str, message: String, help: &str) {
-        let found = Diagnostic { severity, code, message, help: help.to_owned() };
-        if !self.diagnostics.contains(&found) {
-            self.diagnostics.push(found);
+        if self.reported.insert(message.clone()) {
+            self.diagnostics.push(Diagnostic { severity, code, message, help: help.to_owned() });
         }
     }
 

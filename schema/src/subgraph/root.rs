@@ -7,7 +7,6 @@
 
 use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
-use super::entity::only_message;
 use super::field::{Way, type_out};
 use super::names;
 use super::options::{MethodOptions, RpcRule};
@@ -20,6 +19,10 @@ use crate::graph::{
 
 /// Packages that serve the machinery and nobody's frontend.
 const MACHINERY: [&str; 4] = ["grpc.health.", "grpc.reflection.", "grpc.channelz.", "turnout.registry."];
+
+/// How many fields the requests of all public RPCs have together: each becomes an argument of each RPC
+/// that takes it, so a small set could fill the memory. The largest known APIs stay below a tenth of this.
+const ARGUMENTS_MAX: usize = 100_000;
 
 /// What the RPCs of a version are in the graph.
 #[derive(Debug, Default)]
@@ -77,6 +80,7 @@ impl Reader<'_> {
         let public: Vec<ServiceDescriptor> =
             services.filter(|service| self.is_public(service, exposure)).collect();
         let mut calls = Vec::new();
+        let mut arguments = 0;
         for service in public {
             for method in service.methods() {
                 if method.is_client_streaming() {
@@ -87,6 +91,19 @@ impl Reader<'_> {
                         "Only unary RPCs and streams from the service have a form in GraphQL.",
                     );
                     continue;
+                }
+                arguments += method.input().fields().len();
+                if arguments > ARGUMENTS_MAX {
+                    self.report(
+                        Severity::Error,
+                        "TOO_MANY_ARGUMENTS",
+                        format!(
+                            "RPCs from {} on are left out: their requests have too many fields.",
+                            method.full_name()
+                        ),
+                        "Expose fewer RPCs, or register the services apart.",
+                    );
+                    return calls;
                 }
                 let call = self.call(method);
                 calls.push(call);
@@ -139,11 +156,14 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        if method.is_server_streaming() {
+            return Safety::Once;
+        }
         if rule.root == 1 {
             self.tell(method.full_name(), "only reads, because it is a query", Origin::Option);
             return Safety::ReadOnly;
         }
-        if reads_by_http && !method.is_server_streaming() && rule.root == 0 {
+        if reads_by_http && rule.root == 0 {
             self.tell(method.full_name(), "only reads, because it is a GET in HTTP", Origin::Standard);
             return Safety::ReadOnly;
         }
@@ -335,7 +355,7 @@ impl Reader<'_> {
         let mask = field("read_mask")?;
         let response = call.method.output();
         let known = self.source.catalog.of(&response).is_some();
-        let of = if known { None } else { only_message(&response).map(|field| field.number()) };
+        let of = if known { None } else { self.source.catalog.only(&response).map(FieldDescriptor::number) };
         self.tell(mask.full_name(), "is filled in with the fields that are asked for", Origin::Shape);
         Some(Mask::Read { mask: mask.number(), of })
     }
@@ -344,7 +364,9 @@ impl Reader<'_> {
     fn updated(&mut self, call: &Call, request: &MessageDescriptor) -> Option<FieldDescriptor> {
         let noun = after(call.method.name(), "Update").map(names::snake);
         let named = noun.and_then(|noun| request.get_field_by_name(&noun)).filter(is_one_message);
-        named.or_else(|| only_message(request).filter(is_one_message)).filter(|field| self.is_sent(field))
+        named
+            .or_else(|| self.source.catalog.only(request).cloned().filter(is_one_message))
+            .filter(|field| self.is_sent(field))
     }
 
     fn patch_argument(&mut self, request: &MessageDescriptor, of: u32, arguments: &mut [Argument]) {

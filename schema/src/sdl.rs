@@ -141,3 +141,120 @@ fn quoted(text: &str) -> String {
     }
     out + "\""
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::referee::world;
+
+    fn check(graph: &str, expected: Expect) {
+        expected.assert_eq(&sdl(&world::supergraph(graph)));
+    }
+
+    #[test]
+    fn operation_types_come_first_and_the_others_by_name() {
+        check(
+            "type B { a: Int } type Subscription { a: Int } enum C { X } type Query { b: B } input A { a: Int } \
+             type Mutation { a(a: A): C }",
+            expect![[r#"
+                type Query {
+                  b: B
+                }
+
+                type Mutation {
+                  a(a: A): C
+                }
+
+                type Subscription {
+                  a: Int
+                }
+
+                input A {
+                  a: Int
+                }
+
+                type B {
+                  a: Int
+                }
+
+                enum C {
+                  X
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn arguments_stand_on_lines_of_their_own_when_one_is_described() {
+        check(
+            r#"type Query {
+                a(a: Int!, b: [Int!]!): Int
+                b(a: Int "The second." b: Int): Int @deprecated
+                "The third." c: Int
+            }"#,
+            expect![[r#"
+                type Query {
+                  a(a: Int!, b: [Int!]!): Int
+                  b(
+                    a: Int
+
+                    """The second."""
+                    b: Int
+                  ): Int @deprecated
+
+                  """The third."""
+                  c: Int
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_reason_is_one_line_whatever_it_holds() {
+        check(
+            r#"type Query { a: Int @deprecated(reason: "\"Two\"\n\tlines \\ \u0007") }"#,
+            expect![[r#"
+                type Query {
+                  a: Int @deprecated(reason: "\"Two\"\n\tlines \\ \u0007")
+                }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_description_loses_what_surrounds_it_and_nothing_else() {
+        for (text, expected) in [
+            ("", None),
+            (" \n\t\n ", None),
+            ("\n\n a\n   b  \n\n", Some("a\n   b")),
+            ("a\r\nb\rc", Some("a\nb\nc")),
+            ("a\u{0}b\u{7f}", Some("ab")),
+            ("\ta\tb", Some("a\tb")),
+        ] {
+            let doc = Doc { description: text.to_owned(), deprecated: None };
+            assert_eq!(description(&doc).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        // Without backslashes before quotes: the parser keeps them in block strings.
+        #[test]
+        fn a_description_is_read_as_it_is_written(text in "[a-c \t\n\"é😀]{0,90}") {
+            prop_assume!(!text.contains("\"\"\""));
+            let mut graph = world::supergraph("type Query { a: Int }");
+            let doc = Doc { description: text, deprecated: None };
+            let expected = description(&doc).unwrap_or_default();
+            if let Some(Type::Object(query)) = graph.types.get_mut("Query") {
+                query.doc = doc.clone();
+                query.fields[0].doc = doc;
+            }
+            let read = world::supergraph(&sdl(&graph));
+            let Some(Type::Object(query)) = read.types.get("Query") else { panic!("there is a Query") };
+            prop_assert_eq!(&query.doc.description, &expected);
+            prop_assert_eq!(&query.fields[0].doc.description, &expected);
+        }
+    }
+}

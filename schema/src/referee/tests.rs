@@ -14,9 +14,13 @@ use async_graphql::Variables;
 use serde_json::{Value, json};
 
 use super::world;
+use crate::compose::{Locks, compose};
 use crate::dynamic::Introspection;
+use crate::fixture;
+use crate::graph::{Doc, Field, Type};
+use crate::subgraph::{self, Exposure};
 use crate::validate::{Code, Validator};
-use crate::{Supergraph, sdl};
+use crate::{Subgraph, Supergraph, sdl};
 
 struct Case {
     fact: String,
@@ -72,8 +76,71 @@ fn graphql_js(schemas: &BTreeMap<&str, String>, documents: &[&str]) -> Option<Va
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
+/// The corpus' world, the sample services in two sets of versions, and one that nobody here wrote.
 fn graphs() -> BTreeMap<&'static str, Supergraph> {
-    BTreeMap::from([("world", world::supergraph(world::WORLD))])
+    let samples = |versions: &[(&str, &str)]| {
+        let read = |(service, version): &(&str, &str)| fixture::sample_subgraph(service, version);
+        composed(&versions.iter().map(read).collect::<Vec<_>>())
+    };
+    let newest = [
+        ("catalog", "1.5"),
+        ("echo", "1"),
+        ("math", "1"),
+        ("orders", "2"),
+        ("reviews", "1"),
+        ("todo", "1"),
+        ("users", "2"),
+    ];
+    let etcd = subgraph::read("etcd", "3.6.0", &fixture::etcd(), Exposure::All).subgraph;
+    BTreeMap::from([
+        ("world", world::supergraph(world::WORLD)),
+        ("samples", samples(&newest)),
+        ("older samples", samples(&[("catalog", "1.4"), ("orders", "2"), ("users", "1")])),
+        ("etcd", composed(&[etcd])),
+        ("comments", commented()),
+    ])
+}
+
+/// A graph with comments that are hard to print.
+fn commented() -> Supergraph {
+    let descriptions = [
+        "",
+        " \n\t\n",
+        "short",
+        "\n\n  indented and surrounded\n\n",
+        "first\n  second\n    third",
+        "  first\n  second",
+        "first\n\n\nlast",
+        "ends with a \"quote\"",
+        "ends with a slash \\",
+        "three \"\"\" quotes",
+        "three at the end \"\"\"",
+        "\"at the start",
+        "\\\"\"\"",
+        "carriage\r\nreturns\rand\ttabs",
+        "control \u{0} \u{7f} \u{85} \u{1b} characters",
+        "exactly seventy characters, which is as long as one line may well be..",
+        "seventy-one characters, which is one more than one line may have at all",
+        "forty smileys, which JavaScript counts twice: 😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀",
+        "\u{feff}a byte order mark, \u{2028} and another kind of line",
+    ];
+    let mut graph = world::supergraph("type Query { a: Int }");
+    let Some(Type::Object(query)) = graph.types.get_mut("Query") else { panic!("there is a Query") };
+    let field = query.fields.remove(0);
+    query.fields = descriptions
+        .iter()
+        .zip(0..)
+        .map(|(text, place)| {
+            let deprecated = (!text.is_empty()).then(|| (*text).to_owned());
+            let doc = Doc { description: (*text).to_owned(), deprecated };
+            Field { name: format!("f{place}").into(), doc, ..field.clone() }
+        })
+        .collect();
+    graph
+}
+
+fn composed(subgraphs: &[Subgraph]) -> Supergraph {
+    compose(subgraphs, &Locks::default()).supergraph.unwrap()
 }
 
 #[test]
@@ -151,12 +218,17 @@ fn answers_about_a_schema_are_those_of_graphql_js() {
         let introspection = Introspection::new(graph).unwrap();
         let ours = introspection.answer(&document, None, Variables::default()).unwrap().into_json().unwrap();
         let theirs = &answer["schemas"][name]["introspection"];
-        assert_eq!(comparable(&ours), comparable(theirs), "{name}");
+        let (ours, theirs) = (comparable(&ours), comparable(theirs));
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{name}");
+        for (line, ours) in &ours {
+            assert_eq!(*ours, theirs[line], "{name}: {line}");
+        }
     }
 }
 
 /// An answer as a table of lines, without what every server says of itself in its own words: the types of
-/// introspection, the descriptions of the built-in scalars and directives, and the order of lists that have none.
+/// introspection, the built-in scalars (async-graphql lists all, graphql-js those that are used), descriptions
+/// of directives, and the order of lists that have none.
 fn comparable(answer: &Value) -> BTreeMap<String, Value> {
     let schema = &answer["__schema"];
     let mut lines = BTreeMap::new();
@@ -164,12 +236,10 @@ fn comparable(answer: &Value) -> BTreeMap<String, Value> {
         lines.insert(key.to_owned(), schema[key].clone());
     }
     let named = |list: &str| schema[list].as_array().unwrap().clone();
-    for mut ty in named("types") {
+    for ty in named("types") {
         let name = ty["name"].as_str().unwrap().to_owned();
-        if ["Boolean", "Float", "ID", "Int", "String"].contains(&name.as_str()) {
-            ty["description"] = Value::Null;
-        }
-        if !name.starts_with("__") {
+        let is_built_in = ["Boolean", "Float", "ID", "Int", "String"].contains(&name.as_str());
+        if !is_built_in && !name.starts_with("__") {
             lines.insert(name, ty);
         }
     }

@@ -13,6 +13,8 @@
 pub(crate) mod catalog;
 mod fragments;
 mod overlap;
+#[cfg(test)]
+mod tests;
 mod values;
 mod variables;
 mod walk;
@@ -124,7 +126,9 @@ impl Validator {
         if errors.is_empty() {
             overlap::check(&self.catalog, document, &mut errors);
         }
-        errors.sort_by(|one, other| one.locations.cmp(&other.locations));
+        // Definitions come in no order from the parser.
+        errors.sort_by(|one, other| (&one.locations, &one.message).cmp(&(&other.locations, &other.message)));
+        errors.dedup();
         errors.truncate(ERRORS_MAX);
         errors
     }

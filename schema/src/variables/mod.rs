@@ -163,8 +163,11 @@ impl<'a> Variables<'a> {
         let mut places = vec![None; declarations.len()];
         for (key, value) in entries.into_iter().flatten() {
             let known = declarations.iter().position(|declaration| *declaration.argument.name == *key);
-            if let (Some(known), Source::Json(value)) = (known, value) {
-                places[known] = Some(value.place());
+            let (Some(known), Source::Json(value)) = (known, value) else { continue };
+            if places[known].replace(value.place()).is_some() {
+                let message = format!("Variable \"${key}\" is given more than once.");
+                let path = vec![Segment::Name(declarations[known].argument.name.clone())];
+                errors.push(Error { message, path, location: None });
             }
         }
         for (declaration, place) in declarations.iter().zip(places) {
@@ -229,5 +232,53 @@ fn kind(name: &crate::graph::Name, types: &Types) -> Option<Kind> {
         ("String", None) => plain(Wire::String),
         ("ID", None) => Some(Kind::Scalar(Wire::String, Form::Id)),
         (_, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql_parser::parse_query;
+
+    fn declarations(document: &str) -> Vec<Declaration> {
+        let document = parse_query(document).unwrap();
+        let operation = document.operations.iter().next().unwrap().1;
+        Declaration::read(&operation.node.variable_definitions, &Types::new()).unwrap()
+    }
+
+    #[test]
+    fn a_condition_holds_when_its_variable_is_true() {
+        let declarations = declarations("query($a: Boolean!, $b: Boolean = true, $c: Boolean) { x }");
+        let types = Types::new();
+        let variables = Variables::read("{\"a\": true}", &declarations, &types).unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(|name| variables.is_true(name)), [true, true, false, false]);
+        let variables =
+            Variables::read("{\"a\": false, \"b\": null, \"c\": true}", &declarations, &types).unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(|name| variables.is_true(name)), [false, false, true, false]);
+    }
+
+    #[test]
+    fn errors_know_where_they_belong() {
+        let declarations = declarations("query($a: Int!,\n  $b: [Int!]) { x }");
+        let errors = Variables::read("{\"b\": [1, 1.5]}", &declarations, &Types::new()).unwrap_err();
+        let places: Vec<_> = errors.into_iter().map(|error| (error.path, error.location)).collect();
+        let name = |name: &str| Segment::Name(name.into());
+        assert_eq!(
+            places,
+            [
+                (vec![name("a")], Some(Pos { line: 1, column: 7 })),
+                (vec![name("b"), Segment::Index(1)], Some(Pos { line: 2, column: 3 })),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_variable_is_given_once() {
+        let declarations = declarations("query($a: Int) { x }");
+        let errors =
+            Variables::read("{\"a\": 1, \"b\": 1, \"b\": 2, \"a\": 2}", &declarations, &Types::new())
+                .unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].message, "Variable \"$a\" is given more than once.");
     }
 }

@@ -9,7 +9,7 @@ mod view;
 use std::sync::Arc;
 
 use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
-use async_graphql::{EmptyMutation, ServerError};
+use async_graphql::{Data, EmptyMutation, Executor, Request, ServerError};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::Router;
 use axum::body::Body;
@@ -17,6 +17,7 @@ use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
@@ -59,16 +60,50 @@ async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) ->
     if !json {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the question as application/json");
     }
-    let request: async_graphql::Request = match serde_json::from_slice(&bytes) {
+    let request: Request = match serde_json::from_slice(&bytes) {
         Ok(request) => request,
         Err(error) => {
             return refuse(StatusCode::BAD_REQUEST, &format!("the body is no GraphQL request: {error}"));
         }
     };
-    if let Err(refusal) = guard::check(&request.query, &Limits::RECOMMENDED) {
-        return refuse(StatusCode::BAD_REQUEST, &refusal.to_string());
+    if let Err(error) = measure(&request.query) {
+        return refuse(StatusCode::BAD_REQUEST, &error.message);
     }
     Json(schema.execute(request).await).into_response()
+}
+
+/// Whether a document may be parsed at all.
+fn measure(document: &str) -> Result<(), ServerError> {
+    guard::check(document, &Limits::RECOMMENDED)
+        .map(drop)
+        .map_err(|refusal| ServerError::new(refusal.to_string(), None))
+}
+
+/// The schema for a WebSocket, whose messages are measured one by one.
+#[derive(Clone)]
+struct Measured(Schema);
+
+impl Executor for Measured {
+    async fn execute(&self, request: Request) -> async_graphql::Response {
+        match measure(&request.query) {
+            Ok(()) => self.0.execute(request).await,
+            Err(error) => async_graphql::Response::from_errors(vec![error]),
+        }
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        session: Option<Arc<Data>>,
+    ) -> BoxStream<'static, async_graphql::Response> {
+        match measure(&request.query) {
+            Ok(()) => Executor::execute_stream(&self.0, request, session),
+            Err(error) => {
+                let refused = async_graphql::Response::from_errors(vec![error]);
+                stream::once(std::future::ready(refused)).boxed()
+            }
+        }
+    }
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
@@ -84,5 +119,5 @@ async fn subscribe(
     upgrade
         .max_message_size(BODY_BYTES_MAX)
         .protocols(ALL_WEBSOCKET_PROTOCOLS)
-        .on_upgrade(move |socket| GraphQLWebSocket::new(socket, schema, protocol).serve())
+        .on_upgrade(move |socket| GraphQLWebSocket::new(socket, Measured(schema), protocol).serve())
 }

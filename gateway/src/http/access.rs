@@ -2,19 +2,23 @@
 //!
 //! Tokens have roles: `read` looks, `operate` changes, `register` registers services, and only those
 //! its patterns name. Without a tokens file everyone on the admin listener may do everything, which
-//! the configuration allows on loopback only. A token is kept as its sha256, and compared in constant
-//! time. Pages of other origins are refused whatever they send: a browser carries requests for anyone.
+//! the configuration allows on loopback only, and then it must also be called by a name of loopback: a
+//! page can point its own name here, and is then of the same origin. A token is kept as its sha256, and
+//! compared in constant time. Pages of other origins are refused whatever they send: a browser carries
+//! requests for anyone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tonic::Status;
 
+use super::body;
 use crate::registry::serve::{Kind, Trouble};
 
 /// What a token allows.
@@ -80,9 +84,10 @@ impl Caller {
 }
 
 impl Access {
-    fn caller(&self, headers: &HeaderMap, needed: &[Role]) -> Result<Caller, Denied> {
+    fn caller(&self, uri: &Uri, headers: &HeaderMap, needed: &[Role]) -> Result<Caller, Denied> {
         let tokens = match self {
-            Access::Open => return Ok(Caller::Local),
+            Access::Open if local(host(uri, headers)) => return Ok(Caller::Local),
+            Access::Open => return Err(Denied::Host),
             Access::Tokens(tokens) => tokens,
         };
         let mut sent = headers.get_all(header::AUTHORIZATION).iter();
@@ -107,6 +112,7 @@ enum Denied {
     Unknown,
     Role(Role),
     Origin,
+    Host,
 }
 
 /// Lets a request through with its `Caller`, or answers it.
@@ -124,7 +130,7 @@ pub async fn guard(
     } else {
         match needed(request.method(), request.uri()) {
             &[] => Ok(Caller::Local),
-            roles => access.borrow().caller(request.headers(), roles),
+            roles => access.borrow().caller(request.uri(), request.headers(), roles),
         }
     };
     match verdict {
@@ -132,7 +138,14 @@ pub async fn guard(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(denied) => refuse(&denied, grpc),
+        Err(denied) => {
+            // Over HTTP/1.1 an answer to someone who still sends is lost with the connection.
+            if request.version() < Version::HTTP_2 {
+                let (head, unread) = request.into_parts();
+                let _ = body::read(&head.headers, unread, 0).await;
+            }
+            refuse(&denied, grpc)
+        }
     }
 }
 
@@ -157,14 +170,31 @@ fn needed(method: &Method, uri: &Uri) -> &'static [Role] {
 
 /// Whether a browser sent this for a page of another origin.
 fn foreign(uri: &Uri, headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    if matches!(text("sec-fetch-site"), Some("cross-site" | "same-site")) {
+    if matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site")) {
         return true;
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let host = uri.authority().map(|authority| authority.as_str()).or_else(|| text("host"));
     let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    own.is_none() || own != host
+    own.is_none() || own != host(uri, headers)
+}
+
+/// The name by which the listener was called; browsers always say it.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    uri.authority().map(|authority| authority.as_str()).or_else(|| text(headers, "host"))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a name can only mean this machine, whatever a name server says.
+fn local(host: Option<&str>) -> bool {
+    let Some(host) = host else { return true };
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn refuse(denied: &Denied, grpc: bool) -> Response {
@@ -183,6 +213,11 @@ fn refuse(denied: &Denied, grpc: bool) -> Response {
             "FOREIGN_ORIGIN",
             "a page of another origin sent this request".to_owned(),
             "Call the admin listener from its own pages or from outside a browser.",
+        ),
+        Denied::Host => (
+            "FOREIGN_HOST",
+            "without tokens this listener answers only to localhost and addresses of loopback".to_owned(),
+            "Call it as 127.0.0.1, or set admin.tokens.file.",
         ),
     };
     let unauthenticated = matches!(denied, Denied::Unknown);
@@ -224,11 +259,14 @@ mod tests {
     fn a_token_opens_what_its_roles_name() {
         let access = Access::Tokens(vec![token("ci", &[Role::Register], &["catalog", "orders-*"])]);
         let sent = headers(&[("authorization", "Bearer ci")]);
-        let caller = access.caller(&sent, &[Role::Register]).ok().unwrap();
+        let caller = access.caller(&Uri::default(), &sent, &[Role::Register]).ok().unwrap();
         assert!(caller.may_register("catalog").is_ok());
         assert!(caller.may_register("orders-eu").is_ok());
         assert_eq!(caller.may_register("users").unwrap_err().code, "TOKEN_OF_ANOTHER");
-        assert!(matches!(access.caller(&sent, &[Role::Operate]), Err(Denied::Role(Role::Operate))));
+        assert!(matches!(
+            access.caller(&Uri::default(), &sent, &[Role::Operate]),
+            Err(Denied::Role(Role::Operate))
+        ));
     }
 
     #[test]
@@ -244,7 +282,10 @@ mod tests {
             headers(&[("authorization", "bearer ci")]),
             doubled,
         ] {
-            assert!(matches!(access.caller(&sent, &[Role::Read]), Err(Denied::Unknown)), "{sent:?}");
+            assert!(
+                matches!(access.caller(&Uri::default(), &sent, &[Role::Read]), Err(Denied::Unknown)),
+                "{sent:?}"
+            );
         }
     }
 

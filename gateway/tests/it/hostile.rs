@@ -63,3 +63,39 @@ async fn a_websocket_is_no_way_around_the_measure_of_documents() {
     assert!(refused.contains("64 are allowed"), "{refused}");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_was_pointed_at_this_machine_opens_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    for (host, expected) in [
+        ("evil.example:4001", StatusCode::FORBIDDEN),
+        ("localhost.evil.example", StatusCode::FORBIDDEN),
+        ("192.0.2.7:4001", StatusCode::FORBIDDEN),
+        ("localhost:8080", StatusCode::OK),
+        ("demo.localhost", StatusCode::OK),
+        ("[::1]:4001", StatusCode::OK),
+        ("127.0.0.1", StatusCode::OK),
+    ] {
+        let uri = format!("{}/registry/v1/services", gateway.admin());
+        let request = Request::get(uri).header("host", host).body(Full::default()).unwrap();
+        assert_eq!(gateway.send(request).await.status, expected, "{host}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_heard_by_who_still_sends_a_large_body() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    for (path, host) in [("/registry/v1/schemas/sha256:zz", "localhost"), ("/graphql", "evil.example")] {
+        let mut socket = connect(&gateway).await;
+        let size = 4 << 20;
+        let head = format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&vec![b'x'; size]).await.unwrap();
+        let answer = read_until(&mut socket, "\"error\"").await;
+        assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
+    }
+    gateway.stop().await;
+}

@@ -62,8 +62,9 @@ async fn put_schema(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let digest: Digest = digest.parse().map_err(|error| Trouble::digest(&error))?;
+    // The body before everything: an answer to someone who still sends is lost with the connection.
     let bytes = body::read(&headers, body, BYTES_MAX).await?;
+    let digest: Digest = digest.parse().map_err(|error| Trouble::digest(&error))?;
     let stored = blocking(&at.registry, move |registry| registry.put_schema(digest, &bytes)).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let answer = json!({
@@ -97,10 +98,10 @@ async fn register(
     Extension(caller): Extension<Caller>,
     (headers, body): (HeaderMap, Body),
 ) -> Answer {
+    let bytes = body::read(&headers, body, INSTANCE_BYTES_MAX).await?;
     let (service, id) = names(&service, &id)?;
     caller.may_register(service.as_str())?;
     let ttl_s = query.ttl.as_deref().map(ttl).transpose()?;
-    let bytes = body::read(&headers, body, INSTANCE_BYTES_MAX).await?;
     let native: Native = serde_json::from_slice(&bytes).map_err(|error| {
         Trouble::new(
             Kind::Malformed,
@@ -232,7 +233,7 @@ fn instance(registered: &Registered) -> Value {
 
 #[derive(Deserialize)]
 struct WatchQuery {
-    cursor: Option<u64>,
+    cursor: Option<String>,
     wait: Option<String>,
 }
 
@@ -242,7 +243,8 @@ async fn watch(State(at): State<Registrar>, Query(query): Query<WatchQuery>) -> 
     let until = tokio::time::sleep(Duration::from_secs(wait.min(WAIT_MAX_S)));
     tokio::pin!(until);
     let mut nudges = at.registry.changes();
-    let Some(cursor) = query.cursor else { return Ok(Json(whole(&at.registry.snapshot())).into_response()) };
+    let cursor = query.cursor.as_deref().map(|text| number("cursor", "number", text)).transpose()?;
+    let Some(cursor) = cursor else { return Ok(Json(whole(&at.registry.snapshot())).into_response()) };
     loop {
         nudges.mark_unchanged();
         match at.registry.after(cursor) {
@@ -300,11 +302,13 @@ fn names(service: &str, id: &str) -> Result<(ServiceName, InstanceId), Trouble> 
 
 /// `15` or `15s`.
 fn seconds(what: &str, text: &str) -> Result<u64, Trouble> {
-    text.strip_suffix('s').unwrap_or(text).parse().map_err(|_| {
-        let message = format!(
-            "{what} must be a number of seconds, but is {:?}",
-            text.chars().take(32).collect::<String>()
-        );
+    number(what, "number of seconds", text.strip_suffix('s').unwrap_or(text))
+}
+
+fn number(what: &str, kind: &str, text: &str) -> Result<u64, Trouble> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(32).collect();
+        let message = format!("{what} must be a {kind}, but is {shown:?}");
         Trouble::new(Kind::Malformed, "INVALID_QUERY", message, format!("Write {what}=15."))
     })
 }

@@ -142,7 +142,10 @@ pub async fn reload(
                 let (old, new) = (&running.loaded.config, &read.loaded.config);
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
-                live.access.send_replace(Arc::new(read.access.clone()));
+                // Whether tokens are asked for was decided together with where the listener is.
+                if old.admin.tokens_file == new.admin.tokens_file {
+                    live.access.send_replace(Arc::new(read.access.clone()));
+                }
                 tracing::info!("read the configuration again");
                 if !waiting.is_empty() {
                     tracing::warn!(settings = waiting.join(", "), "these take effect after a restart");

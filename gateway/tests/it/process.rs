@@ -160,3 +160,46 @@ fn a_changed_file_is_read_again_and_a_bad_one_changes_nothing() {
     math.kill().unwrap();
     math.wait().unwrap();
 }
+
+#[test]
+fn leaving_the_tokens_file_out_opens_nothing_before_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("turnout.yaml");
+    std::fs::write(data.path().join("tokens.yaml"), "tokens: []\n").unwrap();
+    let write = |admin: &str, cidr: &str| {
+        let text = format!("admin: {{ {admin} }}\nregistry: {{ allow_cidrs: [{cidr}] }}\n");
+        std::fs::write(&file, text).unwrap();
+    };
+    write("tokens: { file: tokens.yaml }", "10.0.0.0/8");
+    let gateway = Turnout::start("serve", data.path(), &["--config", file.to_str().unwrap()]);
+    let refused = || run(&["service", "list", "--admin", &gateway.admin]).status.code() == Some(2);
+    assert!(refused());
+    write("", "127.0.0.0/8");
+    gateway.signal(rustix::process::Signal::HUP);
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        assert!(refused(), "the tokens file was dropped while the gateway ran");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_gateway_that_was_frozen_blames_no_service_for_it() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Turnout::start("serve", data.path(), &[]);
+    let mut math =
+        turnout(&["sample", "math", "--registry", &gateway.admin]).stderr(Stdio::null()).spawn().unwrap();
+    gateway.wait_for("registration", |living| living == ["math 1.0.0"]);
+    let cursor = || {
+        let listed = run(&["service", "list", "--admin", &gateway.admin, "-o", "json"]);
+        serde_json::from_slice::<serde_json::Value>(&listed.stdout).unwrap()[0]["instances"][0].clone()
+    };
+    let before = cursor();
+    gateway.signal(rustix::process::Signal::STOP);
+    std::thread::sleep(Duration::from_secs(17));
+    gateway.signal(rustix::process::Signal::CONT);
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(cursor(), before, "neither gone nor suspect nor registered anew");
+    math.kill().unwrap();
+    math.wait().unwrap();
+}

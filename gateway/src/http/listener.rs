@@ -24,11 +24,16 @@ use tower::ServiceExt;
 
 /// Connections at once; a client more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
-/// From accepting a connection, or the end of a request, to the end of the next request's head, when
-/// it has begun. Idle connections are not cut by it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Until a new connection sends its first byte.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the end of a request to the end of the next one's head, so that it also ends idle connections.
+/// Clients reuse a connection for each heartbeat, five seconds apart by default: shorter, and both ends
+/// would close and use it at the same moment.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until a new connection has shown its protocol.
+const PROTOCOL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How HTTP/2 begins. No request of HTTP/1.1 does.
+const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Between two looks at a beginning that may become either.
+const LOOK: Duration = Duration::from_millis(50);
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// After accept fails, usually because no file descriptor is left.
@@ -79,10 +84,13 @@ impl Listener {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
-    // The protocol is told apart by the first bytes, and that waits without a limit of its own.
-    let first = tokio::time::timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut [0])).await;
-    if !matches!(first, Ok(Ok(1))) {
-        return;
+    // The server behind this tells them apart too, and waits for that without a limit.
+    tokio::select! {
+        shown = tokio::time::timeout(PROTOCOL_TIMEOUT, protocol_shows(&stream)) => match shown {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return,
+        },
+        () = stop.cancelled() => return,
     }
     // Nagle's algorithm would hold back the small answers this is made of.
     let _ = stream.set_nodelay(true);
@@ -103,6 +111,18 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended badly");
+    }
+}
+
+/// Waits until the first bytes can only be one protocol; false when the peer went away.
+async fn protocol_shows(stream: &TcpStream) -> bool {
+    let mut start = [0; HTTP2_START.len()];
+    loop {
+        let Ok(seen @ 1..) = stream.peek(&mut start).await else { return false };
+        if seen == start.len() || !HTTP2_START.starts_with(&start[..seen]) {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -99,3 +99,29 @@ async fn a_refusal_is_heard_by_who_still_sends_a_large_body() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_stops_inside_its_first_word_is_cut() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    let mut sockets = Vec::new();
+    for start in ["P", "PRI * HTTP/2.0\r\n"] {
+        let mut socket = connect(&gateway).await;
+        socket.write_all(start.as_bytes()).await.unwrap();
+        sockets.push(socket);
+    }
+    for mut socket in sockets {
+        assert_eq!(read_until(&mut socket, "never").await, "");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_does_not_hold_up_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    let silent = connect(&gateway).await;
+    gateway.get("/livez").await;
+    tokio::time::timeout(Duration::from_secs(5), gateway.stop()).await.expect("it stops at once");
+    drop(silent);
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{InstanceId, LeaseId, ServiceName};
-use turnout_control::lease::{Due, HEARTBEATS, Leases, TTL_MIN_S};
+use turnout_control::lease::{Due, HEARTBEATS, Leases};
 use turnout_control::registration::{self, Refusal, Registration, Schema};
 use turnout_control::registry::{Event, Registered, Snapshot, Why};
 use turnout_schema::subgraph::descriptors;
@@ -89,17 +89,15 @@ pub struct Stored {
 /// The registry of one gateway.
 pub struct Embedded {
     clock: Clock,
-    state: Mutex<State>,
-    /// Apart from `state`: a heartbeat must not wait for the disk. Taken after `state`, never before.
+    /// Held by a writer for as long as the disk takes; only blocking threads wait for it.
+    file: Mutex<Sqlite>,
+    /// Apart from `file`: a heartbeat must not wait for the disk. Taken after `file`, never before.
     leases: Mutex<Leases>,
+    /// Apart from `file`: a watcher must not wait for the disk. Changes together with `snapshot`.
+    history: Mutex<History>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     /// Held for the life of the process, so that two never write one file.
     _lock: File,
-}
-
-struct State {
-    file: Sqlite,
-    history: History,
 }
 
 impl Embedded {
@@ -123,8 +121,9 @@ impl Embedded {
         }
         Ok(Embedded {
             clock,
-            state: Mutex::new(State { file, history: History::default() }),
+            file: Mutex::new(file),
             leases: Mutex::new(leases),
+            history: Mutex::new(History::default()),
             snapshot: watch::Sender::new(Arc::new(snapshot)),
             _lock: lock,
         })
@@ -147,21 +146,19 @@ impl Embedded {
 
     /// What changed after a revision.
     pub fn after(&self, revision: u64) -> Changes {
-        let state = lock(&self.state);
-        state.history.after(revision, &self.snapshot())
+        let history = lock(&self.history);
+        history.after(revision, &self.snapshot())
     }
 
     /// Adds an instance, or replaces what is registered under its name. Repeating it answers the same
     /// lease, as long as it is the same process. Blocks.
     pub fn register(&self, registration: &Registration) -> Result<Granted, Error> {
-        let mut state = lock(&self.state);
+        let mut file = lock(&self.file);
         let snapshot = self.snapshot();
         let instance = &registration.instance;
         let schema = match &instance.schema {
             None => Schema::Unnamed,
-            Some(schema) => {
-                state.file.schema_services(schema.digest)?.map_or(Schema::Unknown, Schema::Stored)
-            }
+            Some(schema) => file.schema_services(schema.digest)?.map_or(Schema::Unknown, Schema::Stored),
         };
         let findings = registration::admit(&snapshot, instance, &schema)?;
 
@@ -177,7 +174,7 @@ impl Embedded {
             silent: false,
         };
         if known != Some(&registered) {
-            self.commit(&mut state, vec![Event::Up(registered)])?;
+            self.commit(&mut file, vec![Event::Up(registered)])?;
         }
         let mut leases = lock(&self.leases);
         if let Some(replaced) = known.filter(|known| known.lease != lease) {
@@ -202,11 +199,11 @@ impl Embedded {
             registry.snapshot().instance(&renewed.service, &renewed.id).is_some_and(|known| known.silent)
         };
         if silent(self) {
-            let mut state = lock(&self.state);
+            let mut file = lock(&self.file);
             if silent(self) {
                 tracing::info!(service = %renewed.service, id = %renewed.id, "heartbeats arrive again");
                 let heard = Event::Heard(renewed.service.clone(), renewed.id.clone());
-                self.commit(&mut state, vec![heard])?;
+                self.commit(&mut file, vec![heard])?;
             }
         }
         Ok(Some(renewed.ttl_s))
@@ -214,14 +211,14 @@ impl Embedded {
 
     /// Removes an instance. Removing one that is not there succeeds. Blocks.
     pub fn deregister(&self, service: &ServiceName, id: &InstanceId, lease: LeaseId) -> Result<u64, Error> {
-        let mut state = lock(&self.state);
+        let mut file = lock(&self.file);
         let snapshot = self.snapshot();
         let Some(known) = snapshot.instance(service, id) else { return Ok(snapshot.revision) };
         if known.lease != lease {
             return Err(Error::OtherLease(id.clone()));
         }
         let gone = Event::Down(service.clone(), id.clone(), Why::Deregistered);
-        self.commit(&mut state, vec![gone])?;
+        self.commit(&mut file, vec![gone])?;
         lock(&self.leases).revoke(lease);
         Ok(self.snapshot().revision)
     }
@@ -233,18 +230,18 @@ impl Embedded {
             return Err(Error::Digest { said, found });
         }
         let descriptors = Descriptors::read(bytes)?;
-        let created = lock(&self.state).file.put_schema(&descriptors, bytes, self.clock.now())?;
+        let created = lock(&self.file).put_schema(&descriptors, bytes, self.clock.now())?;
         Ok(Stored { digest: said, services: descriptors.services(), created })
     }
 
     /// Whether descriptors are stored. Blocks.
     pub fn has_schema(&self, digest: Digest) -> Result<bool, Error> {
-        Ok(lock(&self.state).file.schema_services(digest)?.is_some())
+        Ok(lock(&self.file).schema_services(digest)?.is_some())
     }
 
     /// Stored descriptors, as they were sent. Blocks.
     pub fn schema(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        Ok(lock(&self.state).file.schema(digest)?)
+        Ok(lock(&self.file).schema(digest)?)
     }
 
     /// Ends leases when their time has passed, until it is told to stop.
@@ -266,7 +263,7 @@ impl Embedded {
     }
 
     fn expire_due(&self) -> Result<(), Error> {
-        let mut state = lock(&self.state);
+        let mut file = lock(&self.file);
         let due = lock(&self.leases).step(self.clock.age());
         let mut events = Vec::new();
         for due in due {
@@ -284,10 +281,10 @@ impl Embedded {
         if events.is_empty() {
             return Ok(());
         }
-        self.commit(&mut state, events.clone()).inspect_err(|_| self.grant_again(&events))
+        self.commit(&mut file, events.clone()).inspect_err(|_| self.grant_again(&events))
     }
 
-    /// The end of a lease that could not be written has not happened: it falls due once more.
+    /// The end of a lease that could not be written has not happened: it gets its time once more.
     fn grant_again(&self, events: &[Event]) {
         let snapshot = self.snapshot();
         let mut leases = lock(&self.leases);
@@ -295,22 +292,24 @@ impl Embedded {
             if let Event::Down(service, id, _) = event
                 && let Some(known) = snapshot.instance(service, id)
             {
-                leases.grant(known.lease, (service.clone(), id.clone()), TTL_MIN_S, self.clock.age());
+                let of = (service.clone(), id.clone());
+                leases.grant(known.lease, of, known.ttl_s, self.clock.age());
             }
         }
     }
 
     /// On disk first, then for everyone to see.
-    fn commit(&self, state: &mut State, events: Vec<Event>) -> Result<(), Error> {
+    fn commit(&self, file: &mut Sqlite, events: Vec<Event>) -> Result<(), Error> {
         let mut next = self.snapshot();
         let mut applied = Vec::with_capacity(events.len());
         for event in &events {
             next = Arc::new(next.apply(event));
             applied.push(next.revision);
         }
-        state.file.commit(next.revision, &events)?;
+        file.commit(next.revision, &events)?;
+        let mut history = lock(&self.history);
         for (revision, event) in applied.into_iter().zip(events) {
-            state.history.push(revision, event);
+            history.push(revision, event);
         }
         self.snapshot.send_replace(next);
         Ok(())

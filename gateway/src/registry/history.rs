@@ -39,7 +39,7 @@ impl History {
             return Changes::Events(Vec::new());
         }
         match self.events.front() {
-            Some((oldest, _)) if seen + 1 >= *oldest && seen < now.revision => {
+            Some((oldest, _)) if seen < now.revision && seen + 1 >= *oldest => {
                 Changes::Events(self.events.iter().filter(|(at, _)| *at > seen).cloned().collect())
             }
             _ => Changes::Snapshot(now.clone()),
@@ -80,6 +80,7 @@ mod tests {
             (9, None),
             (0, None),
             (99, None),
+            (u64::MAX, None),
         ] {
             assert_eq!(revisions(history.after(seen, &now)), expected, "seen {seen}");
         }

@@ -125,3 +125,57 @@ async fn a_silent_connection_does_not_hold_up_the_end() {
     tokio::time::timeout(Duration::from_secs(5), gateway.stop()).await.expect("it stops at once");
     drop(silent);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_is_none_is_told_and_one_from_the_future_starts_anew() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    gateway.register("catalog", "a", "1.4.0").await;
+    let odd = gateway.get("/registry/v1/watch?cursor=-1").await;
+    assert_eq!(
+        (odd.status, odd.json()["error"]["code"].clone()),
+        (StatusCode::BAD_REQUEST, json!("INVALID_QUERY"))
+    );
+    let future = gateway.get(&format!("/registry/v1/watch?cursor={}&wait=0", u64::MAX)).await;
+    assert_eq!(future.json()["reset"], true);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_holds_up_no_reader() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    gateway.register("catalog", "a", "1.4.0").await;
+    let other = rusqlite::Connection::open(data.path().join("registry.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let path = instance("orders", "b");
+    let body = json!({ "version": "1.0.0", "endpoints": [{ "url": "grpc://127.0.0.1:1" }] }).to_string();
+    let readers = async {
+        // Long enough for the writer to be inside the registry; too short, and the test only sees less.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let watched = gateway.get("/registry/v1/watch?cursor=0&wait=0");
+        let watched = tokio::time::timeout(Duration::from_secs(2), watched).await.expect("no reader waits");
+        other.execute_batch("ROLLBACK").unwrap();
+        watched.json()
+    };
+    let (registered, watched) = tokio::join!(gateway.put(&path, body), readers);
+    assert_eq!(registered.status, StatusCode::OK, "{}", registered.text());
+    assert_eq!(watched["events"].as_array().unwrap().len(), 1);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_could_not_be_written_leaves_the_lease_its_time() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(data.path(), &[("registry.ttl", "6s")]).await;
+    let lease = gateway.register("catalog", "a", "1.4.0").await;
+    let other = rusqlite::Connection::open(data.path().join("registry.sqlite")).unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE DELETE ON instances BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    other.execute_batch(broken).unwrap();
+    // The lease is due after 6 s, and no heartbeat came.
+    tokio::time::sleep(Duration::from_millis(6800)).await;
+    let path = format!("/registry/v1/leases/{lease}/keepalive");
+    let beat = gateway.call(http::Method::POST, &path, "").await;
+    assert_eq!(beat.json(), json!({ "lease": lease, "ttl": 6 }));
+    gateway.stop().await;
+}

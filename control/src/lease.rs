@@ -2,7 +2,8 @@
 //!
 //! Time is the monotonic age of the registry, handed in by the caller. Heartbeats change nothing but
 //! this table: they are not events and are not stored, because after a restart every lease gets its
-//! full time anyway, so that nobody goes because the registry was away.
+//! full time anyway, so that nobody goes because the registry was away. For the same reason a time in
+//! which nobody looked at the table, because the process was stopped or its disk hung, counts for no one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,11 +16,15 @@ pub const TTL_MIN_S: u16 = 5;
 pub const TTL_MAX_S: u16 = 300;
 /// Heartbeats a time to live: two may be lost before an instance goes.
 pub const HEARTBEATS: u16 = 3;
+/// The longest time between two looks that is nobody's fault. The table is looked at four times a second.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// All leases that live.
 #[derive(Clone, Debug, Default)]
 pub struct Leases {
     by_id: HashMap<LeaseId, Lease>,
+    /// When the table was last looked at; `None` before the first look.
+    looked_at: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,10 +78,16 @@ impl Leases {
         Some(Renewed { ttl_s, service: found.service.clone(), id: found.id.clone() })
     }
 
-    /// What fell due until now, in order of service and instance. Calling it late or twice is harmless.
+    /// What fell due until now, in order of service and instance. Calling it late or twice is harmless:
+    /// heartbeats of a time in which nobody looked may wait unread, so it is given to every lease.
     pub fn step(&mut self, now: Duration) -> Vec<Due> {
+        let away = self.looked_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        self.looked_at = Some(now);
         let mut due = Vec::new();
         self.by_id.retain(|_, lease| {
+            if away > LOOK_MAX {
+                lease.heard_at = (lease.heard_at + away).min(now);
+            }
             let quiet = now.saturating_sub(lease.heard_at);
             if quiet >= lease.ttl {
                 due.push(Due::Expired(lease.service.clone(), lease.id.clone()));
@@ -121,6 +132,12 @@ mod tests {
         Due::Expired(of(id).0, of(id).1)
     }
 
+    /// Looks once a second until then, and tells all that fell due.
+    fn watch(leases: &mut Leases, until: u64) -> Vec<Due> {
+        let from = leases.looked_at.map_or(0, |at| at.as_secs());
+        (from..=until).flat_map(|at| leases.step(s(at))).collect()
+    }
+
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -137,7 +154,7 @@ mod tests {
             (15, vec![expired("a")]),
             (16, vec![]),
         ] {
-            assert_eq!(leases.step(s(at)), due, "after {at} s");
+            assert_eq!(watch(&mut leases, at), due, "after {at} s");
         }
         assert_eq!(leases.renew(lease(1), s(16)), None);
     }
@@ -148,19 +165,30 @@ mod tests {
         leases.grant(lease(1), of("a"), 15, s(0));
         let renewed = leases.renew(lease(1), s(5)).unwrap();
         assert_eq!((renewed.ttl_s, renewed.service, renewed.id), (15, of("a").0, of("a").1));
-        assert_eq!(leases.step(s(15)), vec![silent("a")]);
+        assert_eq!(watch(&mut leases, 15), vec![silent("a")]);
         assert!(leases.renew(lease(1), s(16)).is_some());
-        assert_eq!(leases.step(s(25)), vec![]);
-        assert_eq!(leases.step(s(26)), vec![silent("a")]);
+        assert_eq!(watch(&mut leases, 25), vec![]);
+        assert_eq!(watch(&mut leases, 26), vec![silent("a")]);
     }
 
     #[test]
-    fn a_table_looked_at_late_skips_what_no_longer_matters() {
+    fn a_first_look_skips_what_no_longer_matters() {
         let mut leases = Leases::default();
         leases.grant(lease(1), of("b"), 5, s(0));
         leases.grant(lease(2), of("a"), 5, s(0));
         leases.grant(lease(3), of("c"), 60, s(0));
         assert_eq!(leases.step(s(100)), vec![expired("a"), expired("b"), expired("c")]);
+    }
+
+    #[test]
+    fn a_time_in_which_nobody_looked_counts_for_no_one() {
+        let mut leases = Leases::default();
+        leases.grant(lease(1), of("a"), 15, s(0));
+        assert_eq!(leases.step(s(4)), vec![]);
+        leases.grant(lease(2), of("b"), 15, s(60));
+        assert_eq!(leases.step(s(64)), vec![], "neither the one before nor the one within");
+        assert_eq!(watch(&mut leases, 69), vec![]);
+        assert_eq!(watch(&mut leases, 74), vec![silent("a"), silent("b")]);
     }
 
     #[test]

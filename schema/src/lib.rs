@@ -14,14 +14,15 @@ pub(crate) mod fixture;
 pub mod gate;
 pub mod graph;
 pub mod guard;
+pub mod plan;
 #[cfg(test)]
 pub(crate) mod referee;
 pub mod sdl;
 pub mod subgraph;
 pub mod supergraph;
+pub mod validate;
 pub mod variables;
 pub mod wire;
-pub mod validate;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::Digest;

@@ -6,6 +6,7 @@
 
 mod differential;
 mod forms;
+mod graphql_js;
 mod keys;
 mod rules;
 mod samples;

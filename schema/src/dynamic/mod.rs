@@ -7,6 +7,8 @@
 //!
 //! No future in here waits for anything, so one poll without a runtime gives the answer.
 
+mod bounds;
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -36,8 +38,9 @@ impl std::fmt::Debug for Introspection {
 }
 
 impl Introspection {
-    /// Prepares the answers for a graph; the error says why async-graphql takes it for no legal schema.
+    /// Prepares the answers for a graph; the error says why it is too large, or no legal schema.
     pub fn new(supergraph: &Supergraph) -> Result<Introspection, String> {
+        bounds::check(supergraph)?;
         let [query, mutation, subscription] = [RootKind::Query, RootKind::Mutation, RootKind::Subscription]
             .map(|kind| supergraph.root_type(kind));
         let query = query.ok_or("the graph has no Query")?;

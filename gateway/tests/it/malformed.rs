@@ -137,7 +137,7 @@ async fn broken_descriptors_are_refused_and_not_stored() {
     refused(&gateway, Method::PUT, &place(b"other"), whole.clone(), "the digest says").await;
     refused(&gateway, Method::PUT, &place(b""), Vec::new(), "empty").await;
     refused(&gateway, Method::PUT, "/registry/v1/schemas/latest", whole.clone(), "must begin with").await;
-    refused(&gateway, Method::PUT, &place(&[]), vec![0; (4 << 20) + 1], "larger").await;
+    refused(&gateway, Method::PUT, &place(&[]), vec![0; (16 << 20) + 1], "larger").await;
 
     let packed =
         Request::put(format!("{}{}", gateway.admin(), place(&whole))).header("content-encoding", "gzip");

@@ -14,8 +14,8 @@ use prost_reflect::prost_types::{DescriptorProto, EnumDescriptorProto, FileDescr
 
 use crate::Digest;
 
-/// The largest descriptor set taken. A set of 1 000 messages with comments is about 1 MiB.
-pub const BYTES_MAX: usize = 4 << 20;
+/// The largest descriptor set taken. The 1 800 messages of a large cloud API with all comments are 5 MiB.
+pub const BYTES_MAX: usize = 16 << 20;
 
 /// The longest name of a message, field, enum or service.
 const NAME_BYTES_MAX: usize = 256;

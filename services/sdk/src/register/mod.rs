@@ -16,7 +16,7 @@ use crate::instance::{Instance, Presence};
 use crate::schema::Schema;
 use crate::target::{Registry, Target};
 
-/// How long storing a descriptor set may take; it can be 4 MiB over a slow line.
+/// How long storing a descriptor set may take; it can be 16 MiB over a slow line.
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(30);
 /// Where a lease can outlive its registration: how often to look for the registration itself.
 const VERIFY_EVERY: Duration = Duration::from_secs(30);

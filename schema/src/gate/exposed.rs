@@ -106,6 +106,19 @@ impl<'a> Exposed<'a> {
         self.fields.keys().map(|(message, _)| message).chain(called).collect()
     }
 
+    /// Where a message is read or written at all: by the RPCs that carry it, or else by its fields.
+    pub(super) fn carriers(&self, message: &Name) -> Vec<Place> {
+        let carries = |called: &&Called<'_>| [&called.rpc.request, &called.rpc.response].contains(&message);
+        let calls: Vec<Place> =
+            self.rpcs.values().filter(carries).flat_map(|called| called.places.clone()).collect();
+        if !calls.is_empty() {
+            return calls;
+        }
+        let first = (message.clone(), 0);
+        let fields = self.fields.range(first..).take_while(|((of, _), _)| of == message);
+        fields.flat_map(|(_, places)| places.clone()).collect()
+    }
+
     /// The enums of which something can be seen.
     pub(super) fn enums(&self) -> BTreeSet<&Name> {
         self.values.keys().map(|(definition, _)| definition).collect()

@@ -29,7 +29,7 @@ pub(super) fn check(
     }
     for message in exposed.messages() {
         if let (Some(was), Some(is)) = (old.get_message_by_name(message), new.get_message_by_name(message)) {
-            required(&was, &is, findings);
+            required(&was, &is, &exposed.carriers(message), findings);
             reserved(&was, &is, findings);
         }
     }
@@ -101,7 +101,7 @@ fn compare(old: &FieldDescriptor, new: &FieldDescriptor, places: &[Place], findi
 }
 
 /// A required field that one side does not know makes the other's bytes unreadable for it, seen or not.
-fn required(old: &MessageDescriptor, new: &MessageDescriptor, findings: &mut Findings<'_>) {
+fn required(old: &MessageDescriptor, new: &MessageDescriptor, places: &[Place], findings: &mut Findings<'_>) {
     let names = |message: &MessageDescriptor| -> BTreeSet<String> {
         let required = message.fields().filter(|field| field.cardinality() == Cardinality::Required);
         required.map(|field| format!("{} = {}", field.name(), field.number())).collect()
@@ -112,7 +112,7 @@ fn required(old: &MessageDescriptor, new: &MessageDescriptor, findings: &mut Fin
             format!("required: {}", names.into_iter().collect::<Vec<_>>().join(", "))
         };
         let sides = Sides::new(side(was), side(is));
-        findings.push(Rule::MessageSameRequiredFields, Some(old.full_name()), &[], sides);
+        findings.push(Rule::MessageSameRequiredFields, Some(old.full_name()), places, sides);
     }
 }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod protos;
 mod replay;
 mod versions;
+mod worlds;
 
 use expect_test::Expect;
 

@@ -191,3 +191,69 @@ fn enum_values_keep_their_names_and_new_ones_are_told() {
         "#]],
     );
 }
+
+/// A service of proto2, whose validator is of those whose names are known.
+const OLD: &str = r#"
+syntax = "proto2";
+package old.v1;
+import "buf/validate/validate.proto";
+service Old { rpc Put(Letter) returns (Letter); }
+message Letter {
+  required string to = 1;
+  optional int32 copies = 2 [default = 1];
+  optional group Stamp = 3 { optional int32 cents = 1; }
+  optional string text = 4 [(buf.validate.field).max = 90];
+  required string from = 5;
+}
+"#;
+
+const VALIDATE: &str = r#"
+syntax = "proto2";
+package buf.validate;
+import "google/protobuf/descriptor.proto";
+message Rules { optional int32 max = 1; }
+extend google.protobuf.FieldOptions { optional Rules field = 1159; }
+"#;
+
+fn letters(text: &str) -> (Descriptors, Subgraph) {
+    all(fixture::descriptors(&[("old.proto", text), ("buf/validate/validate.proto", VALIDATE)]))
+}
+
+#[test]
+fn required_fields_defaults_groups_and_validation_are_compared() {
+    let old = letters(OLD);
+    let shapes = [shape(&composed(&old.1), "mutation { put(to: \"a\", from: \"b\") { text } }")];
+    let told = [
+        ("required string from = 5;", "optional string from = 5;"),
+        ("required string from = 5;", "required string from = 5; required string via = 6;"),
+        ("[default = 1]", "[default = 2]"),
+        ("[default = 1]", ""),
+        ("optional group Stamp = 3 { optional int32 cents = 1; }", "optional string stamp = 3;"),
+        ("max = 90", "max = 10"),
+    ]
+    .map(|(from, to)| {
+        let new = letters(&OLD.replacen(from, to, 1));
+        let to = if to.is_empty() { "nothing" } else { to };
+        format!("# {from} => {to}\n{}", lines(&gate((&old.0, &old.1), (&new.0, &new.1), &shapes)))
+    });
+    expect![[r##"
+        # required string from = 5; => optional string from = 5;
+        block MESSAGE_SAME_REQUIRED_FIELDS old.v1.Letter [Mutation.put]: required: from = 5, to = 1 -> required: to = 1
+        warn FIELD_CHANGED_KIND - [Letter.from]: String! -> String
+        breaks mutation { put(to: "a", from: "b") { text } } by Mutation.put
+        # required string from = 5; => required string from = 5; required string via = 6;
+        block MESSAGE_SAME_REQUIRED_FIELDS old.v1.Letter [Mutation.put]: required: from = 5, to = 1 -> required: from = 5, to = 1, via = 6
+        block REQUIRED_ARG_ADDED - [Mutation.put(via:)]:  -> String!
+        breaks mutation { put(to: "a", from: "b") { text } } by Mutation.put, Mutation.put(via:)
+        # [default = 1] => [default = 2]
+        block FIELD_SAME_DEFAULT old.v1.Letter.copies [Letter.copies, Mutation.put(copies:)]: default "1" -> default "2"
+        # [default = 1] => nothing
+        block FIELD_SAME_DEFAULT old.v1.Letter.copies [Letter.copies, Mutation.put(copies:)]: default "1" -> no default
+        # optional group Stamp = 3 { optional int32 cents = 1; } => optional string stamp = 3;
+        block FIELD_SAME_TYPE old.v1.Letter.stamp [Letter.stamp, Mutation.put(stamp:)]: group old.v1.Letter.Stamp stamp = 3 -> optional string stamp = 3
+        warn TYPE_REMOVED - [LetterStamp]: type ->
+        warn TYPE_REMOVED - [LetterStampInput]: input ->
+        # max = 90 => max = 10
+        warn FIELD_SAME_VALIDATION old.v1.Letter.text [Letter.text, Mutation.put(text:)]: (buf.validate.field) = {max:90} -> (buf.validate.field) = {max:10}
+    "##]].assert_eq(&told.concat());
+}

@@ -6,7 +6,7 @@
 
 /// One token. Words are pieces of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     Name(&'a str),
     Number(&'a str),
     String,
@@ -23,7 +23,7 @@ pub(super) enum Token<'a> {
 
 /// What is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Broken<'a> {
+pub(crate) enum Broken<'a> {
     /// A character the language does not have.
     Character(&'a str),
     /// A string without its end.
@@ -32,14 +32,14 @@ pub(super) enum Broken<'a> {
 
 /// A token and the byte it begins at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lexeme<'a> {
-    pub(super) token: Token<'a>,
-    pub(super) at: usize,
+pub(crate) struct Lexeme<'a> {
+    pub(crate) token: Token<'a>,
+    pub(crate) at: usize,
 }
 
 /// The tokens of a text, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
@@ -48,7 +48,7 @@ pub(super) struct Lexer<'a> {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str) -> Lexer<'a> {
+    pub(crate) fn new(text: &'a str) -> Lexer<'a> {
         Lexer { text, at: 0 }
     }
 

@@ -7,7 +7,7 @@
 //! and neither of them can be hurt by it.
 
 mod expand;
-mod lexer;
+pub(crate) mod lexer;
 mod limits;
 mod outline;
 
@@ -136,7 +136,7 @@ fn named(document: &str, definitions: &[Definition<'_>], cycle: &[usize]) -> Ref
 }
 
 /// Line and column of a byte, as GraphQL counts them: from 1, in characters, lines ending in LF, CR or both.
-fn position(document: &str, at: usize) -> Pos {
+pub(crate) fn position(document: &str, at: usize) -> Pos {
     let (mut line, mut column, mut before) = (1, 1, '\0');
     for character in document.char_indices().take_while(|(index, _)| *index < at).map(|(_, c)| c) {
         match (before, character) {

@@ -15,6 +15,7 @@ mod fragments;
 mod overlap;
 #[cfg(test)]
 mod tests;
+mod text;
 mod values;
 mod variables;
 mod walk;
@@ -111,26 +112,26 @@ impl Validator {
             let locations = error.positions().map(location).collect();
             vec![Error { message: parse_message(&error), locations, code: Code::Parse }]
         })?;
-        let errors = self.check(&document);
-        if errors.is_empty() { Ok(document) } else { Err(errors) }
-    }
-
-    /// Checks a document that is parsed already: what is wrong with it, in the order of its text.
-    pub fn check(&self, document: &ExecutableDocument) -> Vec<Error> {
-        let mut walk = Walk::new(&self.catalog, document);
-        walk.document();
-        let Walk { mut errors, scopes, .. } = walk;
-        fragments::check(document, &scopes, &mut errors);
-        variables::check(document, &scopes, &mut errors);
-        // Merging follows spreads, so it must not be asked about fragments that spread themselves.
-        if errors.is_empty() {
-            overlap::check(&self.catalog, document, &mut errors);
-        }
+        let mut errors = text::check(text);
+        self.check(&document, &mut errors);
         // Definitions come in no order from the parser.
         errors.sort_by(|one, other| (&one.locations, &one.message).cmp(&(&other.locations, &other.message)));
         errors.dedup();
         errors.truncate(ERRORS_MAX);
-        errors
+        if errors.is_empty() { Ok(document) } else { Err(errors) }
+    }
+
+    fn check(&self, document: &ExecutableDocument, errors: &mut Vec<Error>) {
+        let mut walk = Walk::new(&self.catalog, document);
+        walk.document();
+        let Walk { errors: mut found, scopes, .. } = walk;
+        errors.append(&mut found);
+        fragments::check(document, &scopes, errors);
+        variables::check(document, &scopes, errors);
+        // Merging follows spreads, so it must not be asked about fragments that spread themselves.
+        if errors.is_empty() {
+            overlap::check(&self.catalog, document, errors);
+        }
     }
 }
 

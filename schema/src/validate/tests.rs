@@ -63,6 +63,19 @@ fn a_variable_and_its_use_are_both_pointed_at() {
 }
 
 #[test]
+fn what_the_parser_lets_through_is_told_too() {
+    check(
+        "queryQ {\n  echo(range: { min: 1, min: 2 }, ints: [01]) { nope }\n}",
+        &[
+            "Syntax error: unexpected name \"queryQ\". at 1:1",
+            "There can be only one input field named \"min\". at 2:25",
+            "Syntax error: a number begins with a zero. at 2:42",
+            "Cannot query field \"nope\" on type \"Echo\". at 2:49",
+        ],
+    );
+}
+
+#[test]
 fn no_more_is_told_than_a_person_reads() {
     let text = format!("{{ {} }}", "nope ".repeat(100));
     assert_eq!(validator().validate(&text).unwrap_err().len(), ERRORS_MAX);

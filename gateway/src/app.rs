@@ -112,7 +112,7 @@ impl App {
             telemetry,
         };
         background.spawn(registry.expire(stop.clone()));
-        let live = Live { terms, access };
+        let live = Live { terms, access, hangups: signal(SignalKind::hangup()).map_err(Error::Signals)? };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let public = Listener::new("public", public_socket, public::router(health));
         background.spawn(public.run(connections.clone(), stop.clone(), abort.clone()));

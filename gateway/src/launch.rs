@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::registration::Terms;
 
 use crate::config::{self, Config, File, Loaded, Mistakes, Sources};
 use crate::http::access::Access;
-use crate::registry::embedded::chain;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, chain};
 
 /// How often the file is looked at. A rename over it, a link that moves and an editor that writes in
 /// place all show in its text.
@@ -100,6 +99,8 @@ pub struct Live {
     pub terms: watch::Sender<Terms>,
     /// Who may use the admin listener.
     pub access: watch::Sender<Arc<Access>>,
+    /// SIGHUP, listened for before anyone can send it.
+    pub hangups: Signal,
 }
 
 /// The terms of registration that a configuration states.
@@ -112,25 +113,18 @@ pub fn terms(config: &Config) -> Terms {
 pub async fn reload(
     launch: Launch,
     mut running: Read,
-    live: Live,
+    mut live: Live,
     metrics: Metrics,
     stop: CancellationToken,
 ) {
     let reloads = metrics.config_reloads();
     let count = |outcome| reloads.add(1, &[opentelemetry::KeyValue::new("outcome", outcome)]);
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for SIGHUP, so the configuration is not read again");
-            return;
-        }
-    };
     let mut looks = tokio::time::interval(LOOK);
     let mut failed = String::new();
     loop {
         let asked = tokio::select! {
             () = stop.cancelled() => return,
-            signalled = hangups.recv() => signalled.is_some(),
+            signalled = live.hangups.recv() => signalled.is_some(),
             _ = looks.tick() => false,
         };
         let launch = launch.clone();

@@ -14,6 +14,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::{Encoder, TextEncoder};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -80,7 +82,9 @@ impl Telemetry {
         }
         let spans = tracer
             .as_ref()
-            .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("turnout")).boxed());
+            .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("turnout")))
+            // Ours only: the HTTP libraries have a span for everything they do.
+            .map(|layer| layer.with_filter(Targets::new().with_target("turnout", Level::DEBUG)).boxed());
         // Only the first of a process is kept; tests start many gateways in one.
         let _ = tracing_subscriber::registry().with(spans).with(logs(settings.logs)).try_init();
         Ok(Telemetry { metrics: Metrics { provider: meters.build(), registry }, tracer })
@@ -100,6 +104,18 @@ impl Telemetry {
             tracing::debug!(%error, "traces were not flushed");
         }
     }
+}
+
+/// An error with its causes, for a log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 fn logs(format: LogFormat) -> Box<dyn Layer<Layered> + Send + Sync> {

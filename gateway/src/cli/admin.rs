@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use super::Failure;
+use crate::telemetry::chain;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -77,8 +78,4 @@ impl AdminArgs {
             .body(Full::from(body.to_string()))
             .map_err(|_| Failure::Usage("--token must be printable ASCII".to_owned()))
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    crate::registry::embedded::chain(error)
 }

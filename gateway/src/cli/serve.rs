@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Failure, output};
 use crate::app::{App, Signals};
 use crate::launch::{FileChoice, Launch};
-use crate::registry::embedded::chain;
+use crate::telemetry::chain;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {

@@ -127,7 +127,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("registry.ttl", seconds(5, 300), "15s")
         .help("How long a registration lasts without a heartbeat, unless it says so itself."),
     Setting::new("registry.grace", seconds(0, 600), "15s")
-        .help("After a start of the registry, how long no registration expires."),
+        .help("After a start of the registry, how long no registration expires.")
+        .restart(),
     Setting::unset("registry.endpoints", Kind::List(&Kind::HttpUrl), "http://127.0.0.1:2379")
         .help("etcd: its client URLs.")
         .restart(),

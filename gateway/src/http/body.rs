@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use crate::registry::serve::{Kind, Trouble};
 
 /// For the whole body, however slowly it drips.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read and thrown away. An answer that is sent while the
 /// client still writes is destroyed by the reset that follows.
 const DRAIN_BYTES_MAX: usize = 32 << 20;

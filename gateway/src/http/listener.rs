@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 /// Connections at once; a client more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -33,7 +34,7 @@ const PROTOCOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How HTTP/2 begins. No request of HTTP/1.1 does.
 const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a beginning that may become either.
-const LOOK: Duration = Duration::from_millis(50);
+const PREFACE_LOOK: Duration = Duration::from_millis(50);
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// After accept fails, usually because no file descriptor is left.
@@ -96,8 +97,13 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        let span = tracing::debug_span!(
+            "request",
+            http.request.method = %request.method(),
+            url.path = request.uri().path(),
+        );
+        let answer = router.clone().oneshot(request).instrument(span);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
     let builder = builder();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -122,7 +128,7 @@ async fn protocol_shows(stream: &TcpStream) -> bool {
         if seen == start.len() || !HTTP2_START.starts_with(&start[..seen]) {
             return true;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(PREFACE_LOOK).await;
     }
 }
 

@@ -22,6 +22,7 @@ use turnout_schema::{Descriptors, Diagnostic, Digest};
 use super::history::{Changes, History};
 use super::sqlite::{self, Sqlite};
 use crate::clock::Clock;
+use crate::telemetry::chain;
 
 /// How often leases are looked at: a lease ends at most this much late.
 const TICK: Duration = Duration::from_millis(250);
@@ -329,18 +330,6 @@ pub async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let registry = registry.clone();
     tokio::task::spawn_blocking(move || work(&registry)).await.unwrap_or(Err(Error::Stopping))
-}
-
-/// An error with its causes, for a log.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// A panic while the lock was held left nothing half done: the file has the last word.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use turnout_control::id::{ServiceName, Timestamp};
 use turnout_control::registration::Terms;
 use turnout_control::registry::{Event, Registered, Service, Snapshot, VersionRecord};
@@ -108,24 +108,12 @@ impl Sqlite {
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let (service, id, lease): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let key = format!("instances/{service}/{id}");
-            let ttl_s: i64 = row.get(3)?;
-            let body: String = row.get(5)?;
-            let native: Native = serde_json::from_str(&body).map_err(|error| row_error(&key, error))?;
-            let read = native
-                .read_as(&parse(&key, &service)?, &parse(&key, &id)?, Some(ttl_s), &terms)
-                .map_err(|mistakes| {
-                    let first = mistakes.first().map(|m| format!("{} {}", m.field, m.message));
-                    row_error(&key, first.unwrap_or_default())
-                })?;
-            found.push(Registered {
-                instance: Arc::new(read.instance),
-                lease: parse(&key, &lease)?,
-                ttl_s: read.ttl_s,
-                registered_at: timestamp(row.get(4)?),
-                silent: false,
-            });
+            match instance(row, &terms) {
+                Ok(registered) => found.push(registered),
+                // Its process registers again within a lease; the others must not wait for that.
+                Err(error @ Error::Row(..)) => tracing::error!(%error, "a registration cannot be read"),
+                Err(error) => return Err(error),
+            }
         }
         Ok(found)
     }
@@ -174,6 +162,27 @@ impl Sqlite {
             .optional()?;
         Ok(found)
     }
+}
+
+fn instance(row: &Row<'_>, terms: &Terms) -> Result<Registered, Error> {
+    let (service, id, lease): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let key = format!("instances/{service}/{id}");
+    let ttl_s: i64 = row.get(3)?;
+    let body: String = row.get(5)?;
+    let native: Native = serde_json::from_str(&body).map_err(|error| row_error(&key, error))?;
+    let read = native.read_as(&parse(&key, &service)?, &parse(&key, &id)?, Some(ttl_s), terms).map_err(
+        |mistakes| {
+            let first = mistakes.first().map(|mistake| format!("{} {}", mistake.field, mistake.message));
+            row_error(&key, first.unwrap_or_default())
+        },
+    )?;
+    Ok(Registered {
+        instance: Arc::new(read.instance),
+        lease: parse(&key, &lease)?,
+        ttl_s: read.ttl_s,
+        registered_at: timestamp(row.get(4)?),
+        silent: false,
+    })
 }
 
 fn write(transaction: &Transaction<'_>, event: &Event) -> Result<(), Error> {

@@ -16,12 +16,13 @@ use turnout_proto::registry::v1::{
     KeepAliveRequest, KeepAliveResponse, ListRequest, ListResponse, PutSchemaRequest, PutSchemaResponse,
     RegisterRequest, RegisterResponse, WatchRequest, WatchResponse,
 };
-use turnout_schema::Severity;
-use turnout_schema::subgraph::descriptors::BYTES_MAX;
+use turnout_schema::subgraph::descriptors::{self, BYTES_MAX};
+use turnout_schema::{Digest, Severity};
 
 use super::{Kind, Registrar, Trouble};
 use crate::clock::prost_timestamp;
 use crate::http::access::Caller;
+use crate::http::body;
 use crate::registry::Changes;
 use crate::registry::embedded::blocking;
 
@@ -127,20 +128,9 @@ impl registry_server::Registry for Grpc {
         &self,
         request: Request<Streaming<PutSchemaRequest>>,
     ) -> Result<Response<PutSchemaResponse>, Status> {
-        let mut chunks = request.into_inner();
-        let (mut digest, mut bytes) = (None, Vec::new());
-        while let Some(chunk) = chunks.message().await? {
-            if digest.is_none() {
-                digest = Some(chunk.digest.parse().map_err(|error| Trouble::digest(&error))?);
-            }
-            if bytes.len() + chunk.chunk.len() > BYTES_MAX {
-                let error =
-                    turnout_schema::subgraph::descriptors::Error::TooLarge(bytes.len() + chunk.chunk.len());
-                return Err(Trouble::from(crate::registry::Error::from(error)).into());
-            }
-            bytes.extend_from_slice(&chunk.chunk);
-        }
-        let digest = digest.ok_or_else(|| Status::invalid_argument("no chunk was sent"))?;
+        let collected = tokio::time::timeout(body::TIMEOUT, collect(request.into_inner())).await;
+        let slow = || Status::from(Trouble::from(body::Error::TooSlow));
+        let (digest, bytes) = collected.map_err(|_| slow())??;
         let stored = blocking(&self.0.registry, move |registry| registry.put_schema(digest, &bytes))
             .await
             .map_err(Trouble::from)?;
@@ -184,6 +174,23 @@ impl registry_server::Registry for Grpc {
         });
         Ok(Response::new(Box::pin(changes.flatten())))
     }
+}
+
+/// The chunks of a descriptor set as one.
+async fn collect(mut chunks: Streaming<PutSchemaRequest>) -> Result<(Digest, Vec<u8>), Status> {
+    let (mut digest, mut bytes) = (None, Vec::new());
+    while let Some(chunk) = chunks.message().await? {
+        if digest.is_none() {
+            digest = Some(chunk.digest.parse().map_err(|error| Trouble::digest(&error))?);
+        }
+        if bytes.len() + chunk.chunk.len() > BYTES_MAX {
+            let error = descriptors::Error::TooLarge(bytes.len() + chunk.chunk.len());
+            return Err(Trouble::from(crate::registry::Error::from(error)).into());
+        }
+        bytes.extend_from_slice(&chunk.chunk);
+    }
+    let digest = digest.ok_or_else(|| Status::invalid_argument("no chunk was sent"))?;
+    Ok((digest, bytes))
 }
 
 /// One watcher: what it has seen, and what wakes it.

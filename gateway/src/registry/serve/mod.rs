@@ -12,7 +12,8 @@ pub use self::http::{Registrar, router};
 use turnout_control::id;
 use turnout_control::registration::{Mistake, Refusal};
 
-use super::embedded::{Error, chain};
+use super::embedded::Error;
+use crate::telemetry::chain;
 
 /// What a registering service is told.
 #[derive(Debug)]

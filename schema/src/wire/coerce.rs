@@ -202,7 +202,9 @@ impl<'a, 'e> Coercion<'a, 'e> {
             }
             self.path.pop();
         }
-        let missing = missing(&input.fields, &given);
+        // Where not all was looked at, nothing is known to be missing.
+        let looked_at_all = strangers.len() < ERRORS_MAX;
+        let missing = if looked_at_all { missing(&input.fields, &given) } else { Vec::new() };
         let is_given = |member: &str| {
             let place = input.fields.iter().position(|field| *field.name == *member);
             place.and_then(|place| given[place]).is_some_and(|value| !matches!(value.given(), Given::Null))
@@ -236,6 +238,9 @@ impl<'a, 'e> Coercion<'a, 'e> {
     }
 
     fn refuse(&mut self, source: Source<'_>, reason: &str) {
+        if self.errors.is_enough() {
+            return;
+        }
         let (name, what) = match self.subject {
             Subject::Variable(name) => (name, format!("Variable \"${name}\" got invalid value")),
             Subject::Default(name) => (name, format!("Variable \"${name}\" has invalid default value")),
@@ -301,14 +306,12 @@ pub(crate) fn excess(sets: &[OneOf], is_given: &dyn Fn(&str) -> bool) -> Vec<Str
     let list = |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let mut reasons = Vec::new();
     for set in sets {
-        let members: Vec<&str> = set.members.iter().map(|member| &**member).collect();
-        let given: Vec<&str> = members.iter().copied().filter(|member| is_given(member)).collect();
-        if given.len() > 1 {
-            reasons.push(format!(
-                "At most one of {} may be given, not {} together.",
-                list(&members),
-                list(&given)
-            ));
+        let members = || set.members.iter().map(|member| &**member);
+        if members().filter(|member| is_given(member)).count() > 1 {
+            let given: Vec<&str> = members().filter(|member| is_given(member)).collect();
+            let members: Vec<&str> = members().collect();
+            let (members, given) = (list(&members), list(&given));
+            reasons.push(format!("At most one of {members} may be given, not {given} together."));
         }
     }
     reasons

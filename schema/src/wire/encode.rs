@@ -201,39 +201,24 @@ impl Part {
 impl Asked {
     fn write(&self, variables: &Variables<'_>, types: &Types, errors: &mut Errors, out: &mut Buffer) {
         let source = Source::Literal(&self.value);
-        let argument = &self.argument;
-        match (variables.resolve(source), source.variable()) {
-            (Some(resolved), Some(variable)) => {
-                let subject = Subject::Variable(variable);
-                Coercion::new(types, variables, errors).write(
-                    (subject, Some(self.location)),
-                    argument,
-                    resolved,
-                    out,
-                );
+        let Argument { name, ty, .. } = &self.argument;
+        let message = match (variables.resolve(source), source.variable()) {
+            (Some(resolved), _) if ty.is_non_null() && matches!(resolved.given(), Given::Null) => {
+                format!("Argument \"{name}\" of non-null type \"{ty}\" must not be null.")
             }
-            (Some(resolved), None) => {
-                let subject = Subject::Argument(&argument.name);
-                Coercion::new(types, variables, errors).write(
-                    (subject, Some(self.location)),
-                    argument,
-                    resolved,
-                    out,
-                );
+            (Some(resolved), variable) => {
+                let subject = variable.map_or(Subject::Argument(name), Subject::Variable);
+                let mut walk = Coercion::new(types, variables, errors);
+                return walk.write((subject, Some(self.location)), &self.argument, resolved, out);
             }
-            (None, variable) if argument.ty.is_non_null() => errors.push(Error {
-                message: format!(
-                    "Argument \"{}\" of required type \"{}\" was provided the variable \"${}\" which was not \
-                     provided a runtime value.",
-                    argument.name,
-                    argument.ty,
-                    variable.unwrap_or_default()
-                ),
-                path: vec![Segment::Name(argument.name.clone())],
-                location: Some(self.location),
-            }),
-            (None, _) => {}
-        }
+            (None, Some(variable)) if ty.is_non_null() => format!(
+                "Argument \"{name}\" of required type \"{ty}\" was provided the variable \"${variable}\" which was \
+                 not provided a runtime value."
+            ),
+            (None, _) => return,
+        };
+        let path = vec![Segment::Name(name.clone())];
+        errors.push(Error { message, path, location: Some(self.location) });
     }
 
     fn is_null(&self, variables: &Variables<'_>) -> bool {

@@ -52,9 +52,7 @@ fn what_must_be_given_is_asked_for() {
         (
             "{ ask(needCount: null) }",
             "",
-            expect![[
-                r#"Argument "needCount" has invalid value null; Expected non-nullable type "Int!" not to be null."#
-            ]],
+            expect![[r#"Argument "needCount" of non-null type "Int!" must not be null."#]],
         ),
         (
             "query($v: Int!) { ask(needCount: $v) }",
@@ -81,17 +79,13 @@ fn what_must_be_given_is_asked_for() {
         (
             "query($v: Int) { ask(needCount: $v) }",
             "{\"v\": null}",
-            expect![[
-                r#"Variable "$v" got invalid value null; Expected non-nullable type "Int!" not to be null."#
-            ]],
+            expect![[r#"Argument "needCount" of non-null type "Int!" must not be null."#]],
         ),
         ("query($v: Int = 3) { ask(needCount: $v) }", "{}", expect!["need_count: 3"]),
         (
             "query($v: Int = 3) { ask(needCount: $v) }",
             "{\"v\": null}",
-            expect![[
-                r#"Variable "$v" got invalid value null; Expected non-nullable type "Int!" not to be null."#
-            ]],
+            expect![[r#"Argument "needCount" of non-null type "Int!" must not be null."#]],
         ),
         ("query($v: Int! = 3) { ask(needCount: $v) }", "{\"v\": 4}", expect!["need_count: 4"]),
         (

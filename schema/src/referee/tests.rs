@@ -11,6 +11,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use async_graphql::Variables;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::world;
@@ -18,6 +22,7 @@ use crate::compose::{Locks, compose};
 use crate::dynamic::Introspection;
 use crate::fixture;
 use crate::graph::{Doc, Field, Type};
+use crate::guard::lexer::{Lexer, Token};
 use crate::subgraph::{self, Exposure};
 use crate::validate::{Code, Validator};
 use crate::{Subgraph, Supergraph, sdl};
@@ -194,6 +199,59 @@ fn graphql_js_judges_the_corpus_as_it_says() {
     for (case, verdict) in corpus.iter().zip(verdicts) {
         assert_eq!(verdict.as_array().unwrap().is_empty(), case.is_valid, "{}: {verdict}", case.fact);
     }
+}
+
+/// Valid documents of the corpus with one or two words or numbers replaced by those of others: most are wrong
+/// in a way that nobody would write down, and some are right.
+fn mutants() -> Vec<String> {
+    let listed = differences();
+    // What the listed differences are about must not come back by chance.
+    let alike = |text: &str| !["\\u", "\"\"\"", "json: ["].iter().any(|odd| text.contains(odd));
+    let texts: Vec<String> = corpus()
+        .into_iter()
+        .filter(|case| case.is_valid && !listed.contains(&case.fact) && alike(&case.text))
+        .map(|case| case.text)
+        .collect();
+    let pool: Vec<&str> = texts.iter().flat_map(|text| words(text)).map(|(_, word)| word).collect();
+    let change = || (any::<Index>(), any::<Index>());
+    let mutation = (any::<Index>(), proptest::collection::vec(change(), 1..3));
+    let mutations = proptest::collection::vec(mutation, 5000);
+    let drawn = mutations.new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let mutants = drawn.iter().map(|(text, changes)| {
+        let mut mutant = text.get(&texts).clone();
+        for (place, word) in changes {
+            let known: Vec<(usize, usize)> = words(&mutant).map(|(at, word)| (at, word.len())).collect();
+            if !known.is_empty() {
+                let (at, length) = *place.get(&known);
+                mutant.replace_range(at..at + length, word.get::<&str>(&pool));
+            }
+        }
+        mutant
+    });
+    mutants.filter(|mutant| alike(mutant)).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    Lexer::new(text).filter_map(|lexeme| match lexeme.token {
+        Token::Name(word) | Token::Number(word) => Some((lexeme.at, word)),
+        _ => None,
+    })
+}
+
+#[test]
+fn documents_that_nobody_wrote_are_judged_as_graphql_js_judges_them() {
+    let mutants = mutants();
+    let texts: Vec<&str> = mutants.iter().map(String::as_str).collect();
+    let Some(answer) = graphql_js(&BTreeMap::new(), &texts) else { return };
+    let validator = Validator::new(&world::supergraph(world::WORLD)).unwrap();
+    let mut valid = 0;
+    for (text, verdict) in texts.iter().zip(answer["documents"].as_array().unwrap()) {
+        let is_valid = verdict.as_array().unwrap().is_empty();
+        let ours = validator.validate(text).map(|_| ());
+        assert_eq!(ours.is_ok(), is_valid, "{text}\nwe say {ours:?}, graphql-js says {verdict}");
+        valid += usize::from(is_valid);
+    }
+    assert!(valid > 100, "only {valid} of {} are valid", texts.len());
 }
 
 #[test]

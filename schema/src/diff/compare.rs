@@ -179,9 +179,9 @@ pub(crate) fn exclusive(old: Given<'_>, new: Given<'_>, at: impl Fn(&Name) -> Co
         let (was, is) = (rivals(old.one_of, name), rivals(new.one_of, name));
         // A rival that is itself new takes nothing away from anybody.
         let kind = if is.iter().any(|rival| !was.contains(rival) && knows(old.arguments, rival)) {
-            Kind::FieldMadeExclusive
+            Kind::InputMadeExclusive
         } else if was.iter().any(|rival| !is.contains(rival) && knows(new.arguments, rival)) {
-            Kind::FieldFreed
+            Kind::InputFreed
         } else {
             continue;
         };

@@ -60,8 +60,8 @@ pub enum Kind {
     OptionalArgAdded,
     RequiredInputFieldAdded,
     OptionalInputFieldAdded,
-    FieldMadeExclusive,
-    FieldFreed,
+    InputMadeExclusive,
+    InputFreed,
     ValueAddedToEnum,
     ValueRemovedFromEnum,
     TypeAddedToUnion,
@@ -84,7 +84,7 @@ impl Kind {
             | Kind::ArgChangedKind
             | Kind::RequiredArgAdded
             | Kind::RequiredInputFieldAdded
-            | Kind::FieldMadeExclusive
+            | Kind::InputMadeExclusive
             | Kind::ValueRemovedFromEnum
             | Kind::TypeRemovedFromUnion => Class::Breaking,
             Kind::OptionalArgAdded
@@ -95,7 +95,7 @@ impl Kind {
             | Kind::FieldAdded
             | Kind::FieldChangedKindSafe
             | Kind::ArgChangedKindSafe
-            | Kind::FieldFreed
+            | Kind::InputFreed
             | Kind::DeprecationAdded
             | Kind::DeprecationRemoved
             | Kind::DeprecationChanged
@@ -120,8 +120,8 @@ impl Kind {
             Kind::OptionalArgAdded => "OPTIONAL_ARG_ADDED",
             Kind::RequiredInputFieldAdded => "REQUIRED_INPUT_FIELD_ADDED",
             Kind::OptionalInputFieldAdded => "OPTIONAL_INPUT_FIELD_ADDED",
-            Kind::FieldMadeExclusive => "INPUT_FIELD_MADE_EXCLUSIVE",
-            Kind::FieldFreed => "INPUT_FIELD_FREED",
+            Kind::InputMadeExclusive => "INPUT_MADE_EXCLUSIVE",
+            Kind::InputFreed => "INPUT_FREED",
             Kind::ValueAddedToEnum => "VALUE_ADDED_TO_ENUM",
             Kind::ValueRemovedFromEnum => "VALUE_REMOVED_FROM_ENUM",
             Kind::TypeAddedToUnion => "TYPE_ADDED_TO_UNION",
@@ -144,8 +144,8 @@ impl Kind {
             Kind::FieldChangedKind | Kind::ArgChangedKind => "changed its type",
             Kind::FieldChangedKindSafe | Kind::ArgChangedKindSafe => "changed its type compatibly",
             Kind::RequiredArgAdded | Kind::RequiredInputFieldAdded => "was added, and must be given",
-            Kind::FieldMadeExclusive => "may no longer be given beside the other fields of its set",
-            Kind::FieldFreed => "may be given beside the other fields of its former set",
+            Kind::InputMadeExclusive => "may no longer be given beside the others of its set",
+            Kind::InputFreed => "may be given beside the others of its former set",
             Kind::ValueAddedToEnum => "was added to the enum",
             Kind::ValueRemovedFromEnum => "was removed from the enum",
             Kind::TypeAddedToUnion => "gained a member",

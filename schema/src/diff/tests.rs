@@ -7,10 +7,13 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
+use crate::compose::{Locks, compose};
+use crate::fixture;
 use crate::graph::{
     Argument, Count, Doc, Enum, EnumValue, Field, Form, Input, Name, Object, OneOf, Read, Resolve, Scalar,
     Type, TypeRef, Union, Wire,
 };
+use crate::subgraph::{self, Descriptors, Exposure};
 
 /// A schema's types. A directive `@one` on input fields puts them into a set of which one may be given.
 fn graph(sdl: &str) -> Types {
@@ -140,9 +143,9 @@ fn every_kind_of_change_is_told_by_its_coordinate() {
         OLD,
         NEW,
         expect![[r#"
-            breaking INPUT_FIELD_MADE_EXCLUSIVE Filter.a may no longer be given beside the other fields of its set
-            safe INPUT_FIELD_FREED Filter.b may be given beside the other fields of its former set
-            breaking INPUT_FIELD_MADE_EXCLUSIVE Filter.c may no longer be given beside the other fields of its set
+            breaking INPUT_MADE_EXCLUSIVE Filter.a may no longer be given beside the others of its set
+            safe INPUT_FREED Filter.b may be given beside the others of its former set
+            breaking INPUT_MADE_EXCLUSIVE Filter.c may no longer be given beside the others of its set
             dangerous OPTIONAL_INPUT_FIELD_ADDED Filter.d was added: Int
             breaking REQUIRED_INPUT_FIELD_ADDED Filter.max was added, and must be given: Int!
             safe FIELD_CHANGED_KIND_SAFE Filter.min changed its type compatibly: Int! -> Int
@@ -186,6 +189,56 @@ fn a_type_that_leaves_is_told_once() {
             breaking TYPE_REMOVED A was removed: type
         "#]],
     );
+}
+
+/// The graph of one service alone.
+fn composed(descriptors: &Descriptors) -> Supergraph {
+    let subgraph = subgraph::read("shop", "1.0.0", descriptors, Exposure::All).subgraph;
+    compose(&[subgraph], &Locks::default()).supergraph.expect("the fixture composes")
+}
+
+#[test]
+fn the_newer_catalog_only_adds() {
+    let (old, new) = (fixture::sample("catalog", "1.4"), fixture::sample("catalog", "1.5"));
+    let lines = |old: &Descriptors, new: &Descriptors| -> String {
+        diff(&composed(old), &composed(new)).iter().map(|change| format!("{change}\n")).collect()
+    };
+    expect![[r#"
+        safe TYPE_ADDED Duration was added: scalar
+        safe FIELD_ADDED Product.deliveryTime was added: Duration
+        safe FIELD_ADDED Query.suggestProducts was added: [Product!]
+    "#]]
+    .assert_eq(&lines(&old, &new));
+    expect![[r#"
+        breaking TYPE_REMOVED Duration was removed: scalar
+        breaking FIELD_REMOVED Product.deliveryTime was removed: Duration
+        breaking FIELD_REMOVED Query.suggestProducts was removed: [Product!]
+    "#]]
+    .assert_eq(&lines(&new, &old));
+}
+
+#[test]
+fn arguments_that_come_to_exclude_each_other_break_who_gives_both() {
+    let shop = |fields: &str| {
+        fixture::service(
+            "shop",
+            &format!(
+                "service S {{ rpc Find(Ask) returns (Answer); }} message Ask {{ {fields} }} message Answer {{ int32 n = 1; }}"
+            ),
+        )
+    };
+    let free = composed(&shop("optional string by_name = 1; optional string by_id = 2;"));
+    let one = composed(&shop("oneof by { string by_name = 1; string by_id = 2; }"));
+    let lines = |changes: Vec<Change>| changes.iter().map(|change| format!("{change}\n")).collect::<String>();
+    expect![[r#"
+        breaking INPUT_MADE_EXCLUSIVE Mutation.find(byId:) may no longer be given beside the others of its set
+        breaking INPUT_MADE_EXCLUSIVE Mutation.find(byName:) may no longer be given beside the others of its set
+    "#]].assert_eq(&lines(diff(&free, &one)));
+    expect![[r#"
+        safe INPUT_FREED Mutation.find(byId:) may be given beside the others of its former set
+        safe INPUT_FREED Mutation.find(byName:) may be given beside the others of its former set
+    "#]]
+    .assert_eq(&lines(diff(&one, &free)));
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn graph_mend(kind: Kind) -> &'static str {
         }
         Kind::ValueAddedToEnum => "Make sure that frontends know what to do with a value they do not know.",
         Kind::TypeAddedToUnion => "Make sure that frontends know what to do with a member they do not know.",
-        Kind::FieldMadeExclusive => "Let the fields be given together, and decide in the service.",
+        Kind::InputMadeExclusive => "Let them be given together, and decide in the service.",
         Kind::FieldChangedKind | Kind::ArgChangedKind | Kind::TypeChangedKind => {
             "Keep its type, and add another field."
         }
@@ -220,7 +220,7 @@ fn graph_mend(kind: Kind) -> &'static str {
         | Kind::ArgChangedKindSafe
         | Kind::OptionalArgAdded
         | Kind::OptionalInputFieldAdded
-        | Kind::FieldFreed
+        | Kind::InputFreed
         | Kind::DeprecationAdded
         | Kind::DeprecationRemoved
         | Kind::DeprecationChanged

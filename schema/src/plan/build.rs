@@ -80,6 +80,14 @@ impl<'a> Builder<'a> {
         Err(Stopped)
     }
 
+    /// Notes some errors.
+    pub(super) fn fail_all<T>(&mut self, errors: impl Iterator<Item = Error>) -> Result<T, Stopped> {
+        for error in errors {
+            let _: Result<(), Stopped> = self.fail(error);
+        }
+        Err(Stopped)
+    }
+
     /// Plans the root of an operation; the place of its selection.
     pub(super) fn root(&mut self, kind: RootKind, set: &'a SelectionSet) -> Result<usize, Stopped> {
         let of: Name = kind.as_str().into();

@@ -14,6 +14,7 @@ use super::fetch::{Call, Fetch, Items, Keyed, Origin, Page};
 use super::select::{Place, Wanted};
 use super::selection::{Answer, Join, Value};
 use crate::graph::{Argument, Edge, Extension, Mask, Name, Read, RootKind, Rpc};
+use crate::wire::{Request, Takes, mask};
 
 /// The request fields that say how long a list may become, by their names in the proto.
 const PAGE_FIELDS: [&str; 6] = ["page_size", "limit", "first", "last", "max_results", "per_page"];
@@ -43,15 +44,17 @@ impl<'a> Builder<'a> {
                 let table = self.tables.add(of);
                 let call = if root.rpc.streams { Call::Stream } else { Call::Once };
                 let fetch = Fetch { call, ..fetch(served.by, &root.rpc, &key, table) };
-                self.open(key, with_arguments(fetch, wanted))
+                let fetch = self.with_arguments(fetch, root.into(), wanted)?;
+                self.open(key, fetch)
             }
         };
         self.wanted.entry(fetch).or_default().extend(merged.ways().cloned());
         let table = self.fetches[fetch].table;
         let at = Place { table, fetch, depth: 0, paged: false, times: 1, wrapped: None };
         let answer = self.response(root.unwrap.as_ref(), wanted, at)?;
-        if let Some(Mask::Read { of, .. }) = root.mask {
-            self.fetches[fetch].paths = self.paths(table, of);
+        if let Some(Mask::Read { mask, of }) = root.mask {
+            // Again for each field that shares the fetch: the last one knows all columns.
+            self.fetches[fetch].mask = mask::encode(mask, self.paths(table, of));
         }
         Ok(Value::Call { fetch, answer })
     }
@@ -138,7 +141,8 @@ impl<'a> Builder<'a> {
                 let table = self.tables.add(of);
                 let keyed = Keyed { request: added.key.clone(), keys_max: added.max_keys, items: None };
                 let fetch = Fetch { call: Call::Keyed(keyed), ..fetch(served.by, &added.rpc, &key, table) };
-                self.open(key, with_arguments(fetch, wanted))
+                let fetch = self.with_arguments(fetch, added.into(), wanted)?;
+                self.open(key, fetch)
             }
         };
         let slot = self.join(fetch, &entity.entity.key, place);
@@ -200,8 +204,24 @@ impl<'a> Builder<'a> {
         self.fetches.len() - 1
     }
 
+    /// A fetch with the arguments that the document gives.
+    fn with_arguments(
+        &mut self,
+        fetch: Fetch,
+        takes: Takes<'a>,
+        wanted: Wanted<'_, 'a>,
+    ) -> Result<Fetch, Stopped> {
+        let given = &wanted.asked.node.arguments;
+        let request = match Request::new(takes, given, &self.graph.types) {
+            Ok(request) => request,
+            Err(errors) => return self.fail_all(errors.into_iter().map(Error::Value)),
+        };
+        let page = page(takes.arguments, wanted.asked);
+        Ok(Fetch { given: given.clone(), request, page, ..fetch })
+    }
+
     /// The names in the proto of what is wanted of a response, or of a message in it.
-    fn paths(&self, table: usize, of: Option<u32>) -> Vec<Name> {
+    fn paths(&self, table: usize, of: Option<u32>) -> Vec<&str> {
         let response = self.tables.get(table);
         let about = match of {
             Some(number) => response
@@ -212,7 +232,7 @@ impl<'a> Builder<'a> {
         };
         let Some(about) = about else { return Vec::new() };
         let column = |(_, slot): &(u32, usize)| about.columns[*slot].read.as_ref();
-        about.by_number.iter().filter_map(column).map(|read| read.name.clone()).collect()
+        about.by_number.iter().filter_map(column).map(|read| &*read.name).collect()
     }
 }
 
@@ -224,7 +244,8 @@ fn fetch(member: usize, rpc: &Rpc, key: &Key, table: usize) -> Fetch {
         rpc: rpc.clone(),
         origin,
         given: Vec::new(),
-        paths: Vec::new(),
+        request: Request::default(),
+        mask: Vec::new(),
         call: Call::Once,
         table,
         stage,
@@ -233,12 +254,6 @@ fn fetch(member: usize, rpc: &Rpc, key: &Key, table: usize) -> Fetch {
         when: None,
         page: Page::Unknown,
     }
-}
-
-/// The same with the arguments that the document gives.
-fn with_arguments(fetch: Fetch, wanted: Wanted<'_, '_>) -> Fetch {
-    let page = page(&wanted.field.arguments, wanted.asked);
-    Fetch { given: wanted.asked.node.arguments.clone(), page, ..fetch }
 }
 
 /// How many items were asked for.

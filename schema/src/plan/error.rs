@@ -7,6 +7,7 @@ use async_graphql_parser::Pos;
 use thiserror::Error as Described;
 
 use crate::graph::Name;
+use crate::variables;
 
 /// What stands in the way of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Described)]
@@ -70,6 +71,9 @@ pub enum Error {
         /// Where the second is.
         at: Pos,
     },
+    /// A value that the graph cannot take: of an argument, or the default of a variable.
+    #[error("{0}")]
+    Value(variables::error::Error),
     /// The graph itself does not hold together here.
     #[error("The graph has no {0}.")]
     Graph(String),
@@ -90,6 +94,7 @@ impl Error {
             | Error::Field { at, .. }
             | Error::Selection { at, .. }
             | Error::Conflict { at, .. } => Some(*at),
+            Error::Value(error) => error.location,
         }
     }
 }

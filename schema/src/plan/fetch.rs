@@ -8,6 +8,7 @@ use async_graphql_parser::Positioned;
 use async_graphql_value::{Name as DocumentName, Value};
 
 use crate::graph::{Name, Read, Rpc};
+use crate::wire::Request;
 
 /// One RPC with its arguments.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +17,14 @@ pub struct Fetch {
     pub member: usize,
     /// What is called.
     pub rpc: Rpc,
-    /// What it is for. There the supergraph has the arguments, the rules for them and the derived mask.
+    /// What it is for.
     pub origin: Origin,
     /// The arguments as the document gives them, variables inside.
     pub given: Vec<(Positioned<DocumentName>, Positioned<Value>)>,
-    /// The paths of a mask that names what is wanted; empty for none.
-    pub paths: Vec<Name>,
+    /// The same, compiled. Keys and mask go behind its bytes.
+    pub request: Request,
+    /// The bytes of the request field that names what is wanted of the answer; empty when there is none.
+    pub mask: Vec<u8>,
     /// How often it is called.
     pub call: Call,
     /// The response's table.

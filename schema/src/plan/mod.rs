@@ -35,6 +35,7 @@ pub use table::{Column, Table};
 
 use crate::Supergraph;
 use crate::graph::{Name, RootKind};
+use crate::variables::Declaration;
 use build::Builder;
 use collect::Collector;
 
@@ -44,7 +45,7 @@ pub struct Plan {
     /// What it does.
     pub kind: RootKind,
     /// Its variables, to be coerced for each request.
-    pub variables: Vec<Positioned<VariableDefinition>>,
+    pub variables: Vec<Declaration>,
     /// The selection of its root.
     pub root: usize,
     /// What is written for each object.
@@ -61,6 +62,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The fields it uses, as type and name, sorted. `__typename` and introspection are none.
     pub coordinates: Vec<(Name, Name)>,
+    /// The defaults of its variables that are true or false.
+    defaults: Vec<(Name, bool)>,
     /// The services in it, by their places among the supergraph's members.
     services: Vec<(usize, Name)>,
 }
@@ -79,12 +82,17 @@ pub fn plan(
     };
     let collector = Collector::new(&document.fragments, &supergraph.types);
     let mut builder = Builder::new(supergraph, collector);
+    let definitions = &operation.node.variable_definitions;
+    let variables = match Declaration::read(definitions, &supergraph.types) {
+        Ok(variables) => Ok(variables),
+        Err(errors) => builder.fail_all(errors.into_iter().map(Error::Value)),
+    };
     let root = builder.root(kind, &operation.node.selection_set.node);
-    match root {
-        Ok(root) if builder.errors.is_empty() => {
-            Ok(finish(builder, kind, root, operation.node.variable_definitions.clone()))
+    match (root, variables) {
+        (Ok(root), Ok(variables)) if builder.errors.is_empty() => {
+            Ok(finish(builder, kind, root, variables, defaults(definitions)))
         }
-        Ok(_) | Err(_) => Err(builder.errors),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => Err(builder.errors),
     }
 }
 
@@ -106,11 +114,22 @@ fn operation<'d>(
     }
 }
 
+/// The defaults that conditions may fall back to.
+fn defaults(definitions: &[Positioned<VariableDefinition>]) -> Vec<(Name, bool)> {
+    let default =
+        |definition: &Positioned<VariableDefinition>| match definition.node.default_value.as_ref()?.node {
+            ConstValue::Boolean(default) => Some((definition.node.name.node.as_str().into(), default)),
+            _ => None,
+        };
+    definitions.iter().filter_map(default).collect()
+}
+
 fn finish(
     mut builder: Builder<'_>,
     kind: RootKind,
     root: usize,
-    variables: Vec<Positioned<VariableDefinition>>,
+    variables: Vec<Declaration>,
+    defaults: Vec<(Name, bool)>,
 ) -> Plan {
     builder.settle();
     let stages = builder.stages();
@@ -129,6 +148,7 @@ fn finish(
         fetches: builder.fetches,
         stages,
         coordinates: builder.coordinates.into_iter().collect(),
+        defaults,
         services,
     }
 }
@@ -142,11 +162,7 @@ impl Plan {
     /// its default; the name of one that has neither is the error.
     pub fn holds(&self, value: impl Fn(&str) -> Option<bool>) -> Result<Holds, Name> {
         let default = |name: &str| {
-            let declared = self.variables.iter().find(|declared| declared.node.name.node == *name)?;
-            match declared.node.default_value.as_ref()?.node {
-                ConstValue::Boolean(default) => Some(default),
-                _ => None,
-            }
+            self.defaults.iter().find(|(declared, _)| **declared == *name).map(|(_, default)| *default)
         };
         self.conditions.evaluate(|name| value(name).or_else(|| default(name)))
     }

@@ -2,7 +2,10 @@
 
 use expect_test::expect;
 
-use super::{BENCH, WORLD, answer, sound};
+use super::super::Call;
+use super::{BENCH, WORLD, answer, graph, sound};
+use crate::graph::Mask;
+use crate::wire::mask;
 
 #[test]
 fn keys_stand_in_the_order_in_which_they_are_first_met() {
@@ -116,7 +119,10 @@ fn selections_know_whether_joins_start_inside() {
 #[test]
 fn read_masks_name_what_is_wanted() {
     let plan = sound(&WORLD, "{ user(name: \"users/1\") { state mail: email id } }");
-    assert_eq!(plan.fetches[0].paths.join(","), "id,email,state");
+    let Call::Once = plan.fetches[0].call else { panic!("{:?}", plan.fetches[0]) };
+    let root = WORLD.roots.iter().find(|root| root.what.rpc.method == plan.fetches[0].rpc.method).unwrap();
+    let Some(Mask::Read { mask: number, .. }) = root.what.mask else { panic!("{:?}", root.what.mask) };
+    assert_eq!(plan.fetches[0].mask, mask::encode(number, ["id", "email", "state"]));
 }
 
 #[test]
@@ -138,5 +144,69 @@ fn what_is_used_is_counted() {
             (0, "/bench.v1.BenchService/BatchGetUsers".to_owned()),
             (0, "/bench.v1.BenchService/ListPosts".to_owned())
         ]
+    );
+}
+
+#[test]
+fn wrapped_members_of_a_union_are_read_from_the_message_around_them() {
+    let text = "service S { rpc GetPet(GetPetRequest) returns (Pet) { option idempotency_level = NO_SIDE_EFFECTS; } }
+         message GetPetRequest { string id = 1; }
+         message Pet { oneof kind { option (turnout.graphql.v1.oneof) = {union: \"PetKind\"};
+           Dog dog = 3; string cat = 4; Dog wolf = 5; int64 age = 6; } }
+         message Dog { string bark = 1; }";
+    let pets = graph(text);
+    let document = "{ pet { kind { __typename ... on Dog { bark } ... on PetKindCat { value } ... on PetKindWolf { value { bark } }
+         ... on PetKindAge { years: value } } } }";
+    answer(
+        &pets,
+        document,
+        &expect![[r#"
+            pet = shop
+              kind = one of
+                dog: Dog
+                  __typename = "Dog"
+                  bark = bark
+                cat: PetKindCat
+                  __typename = "PetKindCat"
+                  value = cat
+                wolf: PetKindWolf
+                  __typename = "PetKindWolf"
+                  value = wolf
+                    bark = bark
+                age: PetKindAge
+                  __typename = "PetKindAge"
+                  years = age"#]],
+    );
+    let plan = sound(&pets, document);
+    let pet = plan.tables.iter().find(|table| &*table.of == "Pet").unwrap();
+    assert_eq!(pet.oneofs, [[0, 1, 2, 3]]);
+}
+
+#[test]
+fn extensions_and_edges_say_where_their_keys_are() {
+    answer(
+        &WORLD,
+        "{ product(id: \"P1\") { averageRating relatedProducts { title } reviews { title } category { name } } }",
+        &expect![[r#"
+            product = catalog.GetProduct . product
+              averageRating = reviews.GetAverageRating by id . average_rating
+              relatedProducts = catalog.BatchGetProducts by related_product_ids
+                title = title
+              reviews = reviews.ListReviewsByProducts by id, all
+                title = title
+              category = catalog.BatchGetCategories by category_id
+                name = name"#]],
+    );
+}
+
+#[test]
+fn responses_without_fields_are_ok() {
+    answer(
+        &WORLD,
+        "mutation { deleteTask(id: 1) { ok __typename } }",
+        &expect![[r#"
+        deleteTask = todo
+          ok = true
+          __typename = "DeleteTaskPayload""#]],
     );
 }

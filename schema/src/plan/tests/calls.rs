@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use super::{BENCH, WORLD, calls, graph};
+use super::{BENCH, WORLD, calls, graph, sound};
+use crate::variables::Variables;
 
 #[test]
 fn the_questions_of_the_stand_are_one_one_and_two_calls() {
@@ -138,4 +139,39 @@ fn a_lookup_without_a_batch_is_called_with_one_key() {
 #[test]
 fn operations_without_calls_have_plans() {
     calls(&WORLD, "{ __typename __schema { types { name } } }", &expect![[""]]);
+}
+
+#[test]
+fn requests_are_compiled_with_the_plan() {
+    let plan = sound(&BENCH, "query($n: Int!) { a: posts(limit: 7) { id } b: posts(limit: $n) { id } }");
+    let fixed: Vec<bool> = plan.fetches.iter().map(|fetch| fetch.request.is_fixed()).collect();
+    assert_eq!(fixed, [true, false]);
+    let variables = Variables::read(r#"{"n": 7}"#, &plan.variables, &BENCH.types).unwrap();
+    for fetch in &plan.fetches {
+        assert_eq!(fetch.request.encode(&variables, &BENCH.types).unwrap(), [0x08, 7]);
+    }
+}
+
+#[test]
+fn a_lookup_and_an_edge_of_many_keys_take_turns() {
+    calls(
+        &WORLD,
+        "{ product(id: \"P1\") { averageRating relatedProducts { averageRating relatedProducts { title } } } }",
+        &expect![[r#"
+            catalog.GetProduct(id: "P1")
+            reviews.GetAverageRating(product_id) after catalog.GetProduct
+            catalog.BatchGetProducts(ids) after catalog.GetProduct
+            reviews.GetAverageRating(product_id) after catalog.BatchGetProducts#1
+            catalog.BatchGetProducts(ids) after catalog.BatchGetProducts#1"#]],
+    );
+    calls(
+        &WORLD,
+        "{ review(id: 1) { author { reviews { product { title } } } product { title } } }",
+        &expect![[r#"
+        reviews.GetReview(id: 1)
+        users.BatchGetUsers(ids) after reviews.GetReview
+        catalog.BatchGetProducts(ids) after reviews.GetReview
+        reviews.ListReviewsByUsers(user_ids) after users
+        catalog.BatchGetProducts(ids) after reviews.ListReviewsByUsers"#]],
+    );
 }

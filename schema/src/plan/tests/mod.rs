@@ -4,6 +4,7 @@ mod answers;
 mod calls;
 mod conditions;
 mod limits;
+mod random;
 mod verify;
 
 use std::sync::LazyLock;

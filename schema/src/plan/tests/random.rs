@@ -1,0 +1,281 @@
+//! Random operations: a plan under some values of the variables writes what the specification's own
+//! algorithm collects under those values, key by key and in its order.
+
+use std::collections::HashSet;
+
+use async_graphql_parser::Positioned;
+use async_graphql_parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql_value::Value as Literal;
+use indexmap::IndexMap;
+use proptest::prelude::*;
+
+use super::super::{Answer, Holds, Inside, Plan, Value, plan};
+use super::{graph, verify};
+use crate::Supergraph;
+use crate::graph::Type;
+
+const PROTO: &str = "
+    service S { rpc GetPost(GetPostRequest) returns (Post) { option idempotency_level = NO_SIDE_EFFECTS; }
+      rpc BatchGetUsers(BatchGetUsersRequest) returns (BatchGetUsersResponse) {
+        option idempotency_level = NO_SIDE_EFFECTS;
+        option (turnout.graphql.v1.rpc) = {hidden: true}; } }
+    message GetPostRequest { string id = 1; }
+    message BatchGetUsersRequest { repeated string ids = 1; }
+    message BatchGetUsersResponse { repeated User users = 1; }
+    message User { option (turnout.graphql.v1.entity) = {key: \"id\"}; string id = 1; string name = 2;
+      Post best = 3; }
+    message Post { string id = 1; string title = 2; repeated Post replies = 3; map<string, User> named = 4;
+      string user_id = 5 [(turnout.graphql.v1.field) = {ref: \"User\"}];
+      repeated string reader_ids = 6 [(turnout.graphql.v1.field) = {ref: \"User\"}];
+      oneof kind { option (turnout.graphql.v1.oneof) = {union: \"Kind\"}; Dog dog = 7; string cat = 8; } }
+    message Dog { string bark = 1; string id = 2; }";
+
+/// The fields of each type: the leaves, and those that lead on.
+fn fields(of: &str) -> (&'static [&'static str], &'static [(&'static str, &'static str)]) {
+    match of {
+        "Query" => (&["__typename"], &[("post", "Post"), ("post(id: \"1\")", "Post")]),
+        "Post" => (
+            &["id", "title", "userId", "__typename"],
+            &[
+                ("replies", "Post"),
+                ("user", "User"),
+                ("readers", "User"),
+                ("kind", "Kind"),
+                ("named", "Entry"),
+            ],
+        ),
+        "User" => (&["id", "name"], &[("best", "Post")]),
+        "Kind" => (&["__typename"], &[]),
+        "Dog" => (&["id", "bark", "__typename"], &[]),
+        "KindCat" => (&["value"], &[]),
+        "Entry" => (&["key"], &[("value", "User")]),
+        other => panic!("{other}"),
+    }
+}
+
+/// The types that a fragment may ask for where this type is expected.
+fn conditions(of: &str) -> &'static [&'static str] {
+    match of {
+        "Kind" => &["Kind", "Dog", "PostKindCat"],
+        "Dog" => &["Kind", "Dog"],
+        "Post" => &["Post"],
+        "User" => &["User"],
+        "Query" => &["Query"],
+        _ => &[],
+    }
+}
+
+fn directives() -> impl Strategy<Value = String> {
+    let one = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "",
+        "@include(if: $a)",
+        "@skip(if: $a)",
+        "@include(if: $b)",
+        "@skip(if: $b)",
+        "@include(if: true)",
+        "@skip(if: true)",
+    ]);
+    (one.clone(), one).prop_map(|(first, second)| match first == second || second.contains("true") {
+        true => format!(" {first}"),
+        false => format!(" {first} {second}"),
+    })
+}
+
+/// A selection set on a type, as text. Fragments are spread from those after `fragment` only.
+fn set(of: &'static str, depth: usize, fragment: usize) -> BoxedStrategy<String> {
+    prop::collection::vec(item(of, depth, fragment), 1..5)
+        .prop_map(|items| format!("{{ {} }}", items.join(" ")))
+        .boxed()
+}
+
+fn item(of: &'static str, depth: usize, fragment: usize) -> BoxedStrategy<String> {
+    let (leaves, objects) = fields(of);
+    let alias = |name: &str, alias: bool, directives: &str, inner: &str| {
+        let plain = name.split('(').next().unwrap();
+        let head = match (alias, plain == name) {
+            (false, true) => String::new(),
+            (true, true) => format!("mine_{plain}: "),
+            (_, false) => format!("other_{plain}: "),
+        };
+        format!("{head}{name}{directives} {inner}")
+    };
+    let leaf = (prop::sample::select(leaves), any::<bool>(), directives())
+        .prop_map(move |(name, other, directives)| alias(name, other, &directives, ""))
+        .boxed();
+    let mut all = vec![leaf];
+    if depth > 0 {
+        for (name, ty) in objects {
+            let object = (any::<bool>(), directives(), set(ty, depth - 1, fragment));
+            all.push(object.prop_map(move |(other, text, inner)| alias(name, other, &text, &inner)).boxed());
+        }
+        for on in conditions(of) {
+            let inner = set(if *on == "PostKindCat" { "KindCat" } else { on }, depth - 1, fragment);
+            let inline =
+                (directives(), inner).prop_map(move |(text, inner)| format!("... on {on}{text} {inner}"));
+            all.push(inline.boxed());
+        }
+        let spread = move |(at, text): (usize, String)| format!("...F{at}{text}");
+        if fragment < FRAGMENTS.len() {
+            all.push((fragment..FRAGMENTS.len(), directives()).prop_map(spread).boxed());
+        }
+    }
+    prop::strategy::Union::new(all).boxed()
+}
+
+const FRAGMENTS: [&str; 4] = ["Post", "User", "Post", "Kind"];
+
+fn document() -> impl Strategy<Value = String> {
+    let root = set("Query", 4, 0);
+    let fragments: Vec<BoxedStrategy<String>> = FRAGMENTS
+        .iter()
+        .enumerate()
+        .map(|(at, on)| {
+            set(on, 2, at + 1).prop_map(move |set| format!("fragment F{at} on {on} {set}")).boxed()
+        })
+        .collect();
+    (root, fragments)
+        .prop_map(|(root, all)| format!("query($a: Boolean!, $b: Boolean!) {root}\n{}", all.join("\n")))
+}
+
+/// The specification's CollectFields, with nothing added.
+struct Naive<'d> {
+    graph: &'d Supergraph,
+    document: &'d ExecutableDocument,
+    values: (bool, bool),
+}
+
+impl<'d> Naive<'d> {
+    fn object(&self, of: &str, sets: &[&'d SelectionSet]) -> String {
+        let (mut groups, mut visited) = (IndexMap::new(), HashSet::new());
+        for set in sets {
+            self.collect(of, set, &mut groups, &mut visited);
+        }
+        let text = |(key, fields): (&&str, &Vec<&'d Field>)| format!("{key}{}", self.value(of, fields));
+        groups.iter().map(text).collect::<Vec<_>>().join(" ")
+    }
+
+    fn value(&self, of: &str, fields: &[&'d Field]) -> String {
+        let name = &fields[0].name.node;
+        let Some(Type::Object(object)) = self.graph.types.get(of) else { panic!("{of}") };
+        let Some(field) = object.field(name) else { return String::new() };
+        let sets: Vec<&SelectionSet> = fields.iter().map(|field| &field.selection_set.node).collect();
+        match self.graph.types.get(field.ty.core()) {
+            Some(Type::Object(_)) => format!("{{{}}}", self.object(field.ty.core(), &sets)),
+            Some(Type::Union(union)) => {
+                let member = |of: &crate::graph::Name| format!("{of}{{{}}}", self.object(of, &sets));
+                format!("<{}>", union.members.iter().map(member).collect::<Vec<_>>().join("|"))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn collect(
+        &self,
+        of: &str,
+        set: &'d SelectionSet,
+        groups: &mut IndexMap<&'d str, Vec<&'d Field>>,
+        visited: &mut HashSet<&'d str>,
+    ) {
+        for selection in &set.items {
+            if !self.wanted(selection.node.directives()) {
+                continue;
+            }
+            match &selection.node {
+                Selection::Field(field) => {
+                    groups.entry(field.node.response_key().node.as_str()).or_default().push(&field.node);
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if visited.insert(name.as_str()) {
+                        let fragment = &self.document.fragments[name].node;
+                        if self.applies(of, &fragment.type_condition.node.on.node) {
+                            self.collect(of, &fragment.selection_set.node, groups, visited);
+                        }
+                    }
+                }
+                Selection::InlineFragment(inline) => {
+                    let on = inline.node.type_condition.as_ref();
+                    if on.is_none_or(|on| self.applies(of, &on.node.on.node)) {
+                        self.collect(of, &inline.node.selection_set.node, groups, visited);
+                    }
+                }
+            }
+        }
+    }
+
+    fn applies(&self, of: &str, on: &str) -> bool {
+        of == on
+            || matches!(self.graph.types.get(on), Some(Type::Union(union)) if union.members.iter().any(|member| &**member == of))
+    }
+
+    fn wanted(&self, directives: &[Positioned<Directive>]) -> bool {
+        directives.iter().all(|directive| {
+            let value = match &directive.node.get_argument("if").unwrap().node {
+                Literal::Boolean(value) => *value,
+                Literal::Variable(name) if name.as_str() == "a" => self.values.0,
+                _ => self.values.1,
+            };
+            value == (directive.node.name.node.as_str() == "include")
+        })
+    }
+}
+
+/// The same from a plan.
+fn written(plan: &Plan, selection: usize, holds: &Holds) -> String {
+    let selection = &plan.selections[selection];
+    let turns = selection
+        .turns
+        .iter()
+        .filter(|turn| holds.is(turn.when) && !(turn.unless.is_some() && holds.is(turn.unless)));
+    let object = |selection: usize| format!("{{{}}}", written(plan, selection, holds));
+    let inside = |inside: Inside| match inside {
+        Inside::Object(selection) | Inside::Entries { selection, .. } => object(selection),
+        Inside::Leaf | Inside::Enum(_) => String::new(),
+    };
+    let answer = |answer: &Answer| match answer {
+        Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => object(*selection),
+        Answer::Field(cell) => inside(cell.inside),
+    };
+    let text = |value: &Value| match value {
+        Value::Cell(cell) => inside(cell.inside),
+        Value::Call { answer: of, .. } => answer(of),
+        Value::Join(join) => answer(&join.answer),
+        Value::Choice(members) => {
+            let member = |member: &super::super::Member| {
+                format!("{}{}", plan.selections[member.selection].of, object(member.selection))
+            };
+            format!("<{}>", members.iter().map(member).collect::<Vec<_>>().join("|"))
+        }
+        Value::Typename | Value::Ok | Value::Introspection | Value::Case(_) => String::new(),
+    };
+    turns
+        .map(|turn| &selection.outputs[turn.output])
+        .map(|output| format!("{}{}", output.key, text(&output.value)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn plans_write_what_the_specification_collects(text in document()) {
+        static POSTS: std::sync::LazyLock<Supergraph> = std::sync::LazyLock::new(|| graph(PROTO));
+        let document = async_graphql_parser::parse_query(&text).unwrap();
+        let plan = plan(&POSTS, &document, None).unwrap();
+        verify::all(&plan);
+        let operation = document.operations.iter().next().unwrap().1;
+        for values in [(false, false), (false, true), (true, false), (true, true)] {
+            let holds = plan.holds(|name| Some(if name == "a" { values.0 } else { values.1 })).unwrap();
+            let naive = Naive { graph: &POSTS, document: &document, values };
+            prop_assert_eq!(
+                written(&plan, plan.root, &holds),
+                naive.object("Query", &[&operation.node.selection_set.node]),
+                "{:?}", values
+            );
+        }
+    }
+}

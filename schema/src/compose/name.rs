@@ -182,12 +182,16 @@ fn prefix(text: &str) -> Option<String> {
 /// Says of every longer name in the graph why it is longer.
 pub(super) fn tell(draft: &Draft<'_>, types: &Types, found: &mut Vec<Diagnostic>) {
     let taken: BTreeMap<&Name, &Group<'_>> = draft.names.iter().zip(&draft.same.groups).collect();
+    let mut below: BTreeMap<String, Vec<(&Name, &Name)>> = BTreeMap::new();
     for (group, name) in draft.same.groups.iter().zip(&draft.names) {
         let (wanted, source, ours) = (group.wanted, group.source, draft.services(&group.members));
         // Without a holder the longer name is older than the reason for it, which has gone.
         let holder = taken.get(wanted).filter(|_| name != wanted && types.contains_key(name));
         match holder {
-            Some(holder) if holder.source == source => found.push(differs(draft, holder, (group, name))),
+            Some(holder) if holder.source == source => match differs(draft, holder, (group, name)) {
+                Some(how) => found.push(how),
+                None => below.entry(ours).or_default().push((wanted, name)),
+            },
             Some(holder) => {
                 let message = format!(
                     "`{wanted}` of {ours} ({source}) is called `{name}`, because {} has the name ({}).",
@@ -199,20 +203,35 @@ pub(super) fn tell(draft: &Draft<'_>, types: &Types, found: &mut Vec<Diagnostic>
             None => {}
         }
     }
+    found.extend(below.into_iter().map(|(services, names)| differ_below(&services, &names)));
+}
+
+/// Types that differ only because they use one that does: told once, because one field can rename hundreds.
+fn differ_below(services: &str, names: &[(&Name, &Name)]) -> Diagnostic {
+    let shown = names.iter().take(3).map(|(wanted, name)| format!("`{wanted}` is `{name}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = match names.len().saturating_sub(3) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message =
+        format!("Types of {services} that use one that differs have longer names too: {shown}{more}.");
+    finding(Severity::Warning, "TYPE_DIFFERS_BELOW", message, "They become one with the type that they use.")
 }
 
 const SHORTER: &str = "Give one of the messages another name when the longer one is not wanted.";
 
-fn differs(draft: &Draft<'_>, holder: &Group<'_>, (group, name): (&Group<'_>, &Name)) -> Diagnostic {
+/// How a group differs from the one with its name; none when only types that they use differ.
+fn differs(draft: &Draft<'_>, holder: &Group<'_>, (group, name): (&Group<'_>, &Name)) -> Option<Diagnostic> {
     let of = |group: &Group<'_>| &draft.members[group.lead].types[group.wanted];
     let (theirs, ours) = (draft.services(&holder.members), draft.services(&group.members));
-    let how = difference((&theirs, of(holder)), (&ours, of(group)));
+    let how = difference((&theirs, of(holder)), (&ours, of(group)))?;
     let message = format!(
         "`{}` ({}) of {ours} is not that of {theirs}: {how}; that of {ours} is called `{name}`.",
         group.wanted, group.source
     );
     let help = "Build the services from the same proto file, and the two types become one.";
-    finding(Severity::Warning, "TYPE_DIFFERS", message, help)
+    Some(finding(Severity::Warning, "TYPE_DIFFERS", message, help))
 }
 
 #[cfg(test)]

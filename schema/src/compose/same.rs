@@ -4,9 +4,9 @@
 //! split until all of a group are equal with their references read as groups. What is left together can not
 //! be told apart by any client. Words for people (descriptions, deprecations) do not count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::rename;
+use super::{reach, rename};
 use crate::Subgraph;
 use crate::graph::{Argument, Doc, Name, Type, TypeRef};
 
@@ -41,14 +41,37 @@ impl<'a> Same<'a> {
 /// Puts together what is the same.
 pub(super) fn groups<'a>(members: &[&'a Subgraph]) -> Same<'a> {
     let mut same = by_name(members);
-    let mut bare = BTreeMap::new();
-    for (place, group) in same.groups.iter().enumerate().filter(|(_, group)| group.members.len() > 1) {
+    let mut parts = Parts { bare: BTreeMap::new(), users: BTreeMap::new(), called: BTreeMap::new() };
+    let shared = same.groups.iter().enumerate().filter(|(_, group)| group.members.len() > 1);
+    let mut open: BTreeSet<usize> = shared.clone().map(|(place, _)| place).collect();
+    for (place, group) in shared {
+        parts.called.entry(group.wanted).or_default().push(place);
         for member in &group.members {
-            bare.insert((place, *member), without_words(&members[*member].types[group.wanted]));
+            let ty = &members[*member].types[group.wanted];
+            for used in reach::references(ty) {
+                parts.users.entry(used).or_default().insert(group.wanted);
+            }
+            parts.bare.insert((*member, group.wanted), without_words(ty));
         }
     }
-    while split(&mut same, &mut bare) {}
+    // Only what uses a type that was split can have to be split for it, so a chain costs its length.
+    while let Some(place) = open.pop_first() {
+        if split(&mut same, &mut parts, place) {
+            let users = parts.users.get(same.groups[place].wanted).into_iter().flatten();
+            open.extend(users.filter_map(|name| parts.called.get(name)).flatten());
+        }
+    }
     same
+}
+
+/// What splitting looks at, for types of several services.
+struct Parts<'a> {
+    /// By member and name.
+    bare: BTreeMap<(usize, &'a Name), Type>,
+    /// The names of types that use a type of this name, in any service.
+    users: BTreeMap<Name, BTreeSet<&'a Name>>,
+    /// The groups that are called so.
+    called: BTreeMap<&'a Name, Vec<usize>>,
 }
 
 /// All types whose source and name agree as one.
@@ -69,38 +92,33 @@ fn by_name<'a>(members: &[&'a Subgraph]) -> Same<'a> {
     same
 }
 
-/// Splits every group that is not one; false when all are.
-fn split(same: &mut Same<'_>, bare: &mut BTreeMap<(usize, usize), Type>) -> bool {
-    let mut parts: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (place, group) in same.groups.iter().enumerate().filter(|(_, group)| group.members.len() > 1) {
-        let mut kinds: Vec<(Type, Vec<usize>)> = Vec::new();
-        for member in &group.members {
-            let mut ty = bare[&(place, *member)].clone();
-            let as_group = |name: &Name| match same.group(*member, name) {
-                Some(group) => format!("#{group}").into(),
-                None => name.clone(),
-            };
-            rename::ty(&mut ty, &as_group);
-            match kinds.iter_mut().find(|(kind, _)| *kind == ty) {
-                Some((_, alike)) => alike.push(*member),
-                None => kinds.push((ty, vec![*member])),
-            }
+/// Splits a group that is not one type; false when it is.
+fn split<'a>(same: &mut Same<'a>, parts: &mut Parts<'a>, place: usize) -> bool {
+    let (wanted, source) = (same.groups[place].wanted, same.groups[place].source);
+    let mut kinds: Vec<(Type, Vec<usize>)> = Vec::new();
+    for member in &same.groups[place].members {
+        let mut ty = parts.bare[&(*member, wanted)].clone();
+        let as_group = |name: &Name| match same.group(*member, name) {
+            Some(group) => format!("#{group}").into(),
+            None => name.clone(),
+        };
+        rename::ty(&mut ty, &as_group);
+        match kinds.iter_mut().find(|(kind, _)| *kind == ty) {
+            Some((_, alike)) => alike.push(*member),
+            None => kinds.push((ty, vec![*member])),
         }
-        parts.extend(kinds.into_iter().skip(1).map(|(_, alike)| (place, alike)));
     }
-    for (from, moved) in &parts {
-        let (wanted, source) = (same.groups[*from].wanted, same.groups[*from].source);
+    let is_split = kinds.len() > 1;
+    for (_, moved) in kinds.into_iter().skip(1) {
         let to = same.groups.len();
-        same.groups[*from].members.retain(|member| !moved.contains(member));
-        for member in moved {
+        same.groups[place].members.retain(|member| !moved.contains(member));
+        for member in &moved {
             same.of[*member].insert(wanted, to);
-            if let Some(ty) = bare.remove(&(*from, *member)) {
-                bare.insert((to, *member), ty);
-            }
         }
-        same.groups.push(Group { wanted, source, members: moved.clone(), lead: moved[0] });
+        parts.called.entry(wanted).or_default().push(to);
+        same.groups.push(Group { wanted, source, lead: moved[0], members: moved });
     }
-    !parts.is_empty()
+    is_split
 }
 
 /// What a type was read from; none for scalars, which are nobody's.
@@ -148,25 +166,27 @@ fn arguments_without_words(arguments: &mut [Argument]) {
     arguments.iter_mut().for_each(|argument| argument.doc = Doc::default());
 }
 
-/// How two types of one source differ, as a sentence without a full stop.
-pub(super) fn difference(one: (&str, &Type), other: (&str, &Type)) -> String {
+/// How two types of one source differ themselves, as a sentence without a full stop; none when only types
+/// that they use do.
+pub(super) fn difference(one: (&str, &Type), other: (&str, &Type)) -> Option<String> {
     let (ours, theirs) = (parts(one.1), parts(other.1));
     for (name, (ty, detail)) in &ours {
         match theirs.get(name) {
-            None => return format!("`{name}` is only in {}", one.0),
+            None => return Some(format!("`{name}` is only in {}", one.0)),
             Some((their, _)) if their != ty => {
-                return format!("`{name}` is {ty} in {} and {their} in {}", one.0, other.0);
+                return Some(format!("`{name}` is {ty} in {} and {their} in {}", one.0, other.0));
             }
             Some((_, their)) if their != detail => {
-                return format!("`{name}` lies otherwise in the bytes of {} than of {}", one.0, other.0);
+                return Some(format!(
+                    "`{name}` lies otherwise in the bytes of {} than of {}",
+                    one.0, other.0
+                ));
             }
             Some(_) => {}
         }
     }
-    match theirs.keys().find(|name| !ours.contains_key(*name)) {
-        Some(name) => format!("`{name}` is only in {}", other.0),
-        None => "a type that it uses differs".to_owned(),
-    }
+    let added = theirs.keys().find(|name| !ours.contains_key(*name));
+    added.map(|name| format!("`{name}` is only in {}", other.0))
 }
 
 /// What a type consists of: name, what people call it, and all the rest of it.

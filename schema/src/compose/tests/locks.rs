@@ -89,7 +89,9 @@ fn a_longer_name_is_kept_when_its_reason_goes() {
 #[test]
 fn a_reference_keeps_its_entity_when_another_of_the_name_comes() {
     let stub = query("author", "User", "message User { string pen_name = 1; }");
-    come(&[("books", &stub), ("users", USERS), ("orders", ORDERS), ("accounts", USERS)], expect![[r#"
+    come(
+        &[("books", &stub), ("users", USERS), ("orders", ORDERS), ("accounts", USERS)],
+        expect![[r#"
         ListOrdersResponse: orders: [Order!]!
         Order: number: Int64!, userId: ID!, buyer: UsersV1User <- users BatchGetUsers
         Query: author: User <- books Author, orders(limit): ListOrdersResponse <- orders ListOrders, user(id): UsersV1User <- users GetUser
@@ -97,5 +99,6 @@ fn a_reference_keeps_its_entity_when_another_of_the_name_comes() {
         UsersV1User: id: ID!, name: String!, orders(limit): [Order!] <- orders OrdersByUsers
         error[ROOT_TAKEN]: `Query.user` is wanted by users and accounts; users has it. Give one of them another name by the option `field` of its RPC.
         warning[TYPE_NAME_TAKEN]: `User` of users (users.v1.User) is called `UsersV1User`, because books has the name (books.v1.User). Give one of the messages another name when the longer one is not wanted.
-    "#]]);
+    "#]],
+    );
 }

@@ -236,14 +236,14 @@ fn one_message_with_two_structures_is_two_types() {
     check(
         &[("books", &vendored("Book", "")), ("toys", &vendored("Toy", "int32 nanos = 2;"))],
         expect![[r#"
-        Money: units: Int64!
-        Price: money: Money
-        Query: book: Price <- books Book, toy: ToysPrice <- toys Toy
-        ToysMoney: units: Int64!, nanos: Int!
-        ToysPrice: money: ToysMoney
-        warning[TYPE_DIFFERS]: `Money` (vendored.Money) of toys is not that of books: `nanos` is only in toys; that of toys is called `ToysMoney`. Build the services from the same proto file, and the two types become one.
-        warning[TYPE_DIFFERS]: `Price` (vendored.Price) of toys is not that of books: a type that it uses differs; that of toys is called `ToysPrice`. Build the services from the same proto file, and the two types become one.
-    "#]],
+            Money: units: Int64!
+            Price: money: Money
+            Query: book: Price <- books Book, toy: ToysPrice <- toys Toy
+            ToysMoney: units: Int64!, nanos: Int!
+            ToysPrice: money: ToysMoney
+            warning[TYPE_DIFFERS]: `Money` (vendored.Money) of toys is not that of books: `nanos` is only in toys; that of toys is called `ToysMoney`. Build the services from the same proto file, and the two types become one.
+            warning[TYPE_DIFFERS_BELOW]: Types of toys that use one that differs have longer names too: `Price` is `ToysPrice`. They become one with the type that they use.
+        "#]],
     );
 }
 

@@ -5,6 +5,8 @@
 //! this build does not know. Nothing is judged here: what becomes public, and as what, is decided by
 //! the modules beside this one.
 
+mod imports;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -135,13 +137,17 @@ struct Files {
     file: Vec<Vec<u8>>,
 }
 
-/// What says how a file is to be read.
+/// What says how a file is to be read, and with what.
 #[derive(Clone, PartialEq, Message)]
 struct Head {
     #[prost(string, optional, tag = "1")]
     name: Option<String>,
     #[prost(string, optional, tag = "12")]
     syntax: Option<String>,
+    #[prost(string, repeated, tag = "3")]
+    dependency: Vec<String>,
+    #[prost(int32, repeated, packed = "false", tag = "10")]
+    public_dependency: Vec<i32>,
 }
 
 /// `syntax = "proto2"` as it stands in the bytes of a file.
@@ -151,9 +157,11 @@ const PROTO2: &[u8] = b"\x62\x06proto2";
 /// counts as it comes last, so a file with an edition becomes proto2 by a few bytes at its end.
 fn without_editions(bytes: &[u8]) -> Result<(Vec<u8>, BTreeSet<String>), Error> {
     let mut files = Files::decode(bytes).map_err(|error| Error::Broken(error.to_string()))?;
+    let heads: Result<Vec<Head>, _> = files.file.iter().map(|file| Head::decode(file.as_slice())).collect();
+    let heads = heads.map_err(|error| Error::Broken(error.to_string()))?;
+    imports::check(&heads).map_err(Error::Broken)?;
     let mut editions = BTreeSet::new();
-    for file in &mut files.file {
-        let head = Head::decode(file.as_slice()).map_err(|error| Error::Broken(error.to_string()))?;
+    for (file, head) in files.file.iter_mut().zip(heads) {
         match head.syntax.as_deref() {
             None | Some("proto2" | "proto3") => {}
             Some("editions") => {
@@ -281,6 +289,53 @@ mod tests {
         check(&set, expect!["shop.v1.Shop"]);
         let descriptors = Descriptors::read(&set.encode_to_vec()).unwrap();
         assert!(descriptors.has_edition("shop.proto"));
+    }
+
+    /// Files with these public imports, each by its place in the list, and the shop, which imports the first.
+    fn importing(files: &[&[usize]]) -> FileDescriptorSet {
+        let mut set = shop();
+        set.file[0].dependency.push("0.proto".into());
+        for (place, imports) in files.iter().enumerate() {
+            set.file.push(FileDescriptorProto {
+                name: Some(format!("{place}.proto")),
+                dependency: imports.iter().map(|place| format!("{place}.proto")).collect(),
+                public_dependency: (0..).take(imports.len()).collect(),
+                ..Default::default()
+            });
+        }
+        set
+    }
+
+    #[test]
+    fn files_may_import_one_another_but_not_in_circles() {
+        check(&importing(&[&[1, 2], &[3], &[3], &[]]), expect!["shop.v1.Shop"]);
+        check(
+            &importing(&[&[0]]),
+            expect![[r#"the descriptor set cannot be read: the imports of "shop.proto" lead in a circle"#]],
+        );
+        check(
+            &importing(&[&[1], &[2], &[1]]),
+            expect![[r#"the descriptor set cannot be read: the imports of "shop.proto" lead in a circle"#]],
+        );
+        assert!(Descriptors::read(b"\x0a\x09\x0a\x01a\x1a\x01a\x50\x00").is_err());
+    }
+
+    #[test]
+    fn imports_that_multiply_or_never_end_are_not_followed() {
+        check(
+            &importing(&[&[1, 1, 1], &[]]),
+            expect![[r#"the descriptor set cannot be read: the file "0.proto" imports "1.proto" twice"#]],
+        );
+        // Every file imports both files of the next pair.
+        let pairs: Vec<Vec<usize>> =
+            (0..60).map(|place| vec![place / 2 * 2 + 2, place / 2 * 2 + 3]).collect();
+        let pairs: Vec<&[usize]> = pairs.iter().map(Vec::as_slice).collect();
+        let lead_too_far = Descriptors::read(&importing(&pairs).encode_to_vec()).unwrap_err().to_string();
+        assert!(lead_too_far.ends_with("lead too far"), "{lead_too_far}");
+        let chain: Vec<Vec<usize>> = (1..20_000).map(|next| vec![next]).collect();
+        let chain: Vec<&[usize]> = chain.iter().map(Vec::as_slice).collect();
+        let lead_too_far = Descriptors::read(&importing(&chain).encode_to_vec()).unwrap_err().to_string();
+        assert!(lead_too_far.ends_with("lead too far"), "{lead_too_far}");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, Kind as Proto, MessageDescr
 
 use super::Origin;
 use super::names;
-use super::options::{Behavior, Options};
+use super::options::Options;
+use super::rules::Behavior;
 use crate::{Diagnostic, Severity};
 
 /// The entities of a pool, and what is known about keys.
@@ -59,6 +60,12 @@ impl Catalog {
             }
         }
         for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let extends = options.method(&method).rule.and_then(|rule| rule.extends).unwrap_or_default();
+            let key = method.input().get_field_by_name(&extends.key);
+            // `id` alone says nothing about whose it is.
+            if let Some(key) = key.filter(|key| is_key_kind(&key.kind()) && key.name().contains('_')) {
+                catalog.refer(key.name(), &extends.entity, &key.kind());
+            }
             for message in [method.input(), method.output()] {
                 if !catalog.only.contains_key(message.full_name()) {
                     let only = only_message(&message);
@@ -169,11 +176,9 @@ fn entity(message: &MessageDescriptor, options: &Options) -> Result<Option<Known
         }
         None => {
             let Some(resource) = &said.resource else { return Ok(None) };
-            let named = (!resource.name_field.is_empty()).then_some(resource.name_field.as_str());
-            let mut fields = message.fields();
-            let field = fields
-                .find(|field| options.field(field).is(Behavior::Identifier) || named == Some(field.name()));
-            let Some(field) = field else { return Ok(None) };
+            let name = if resource.name_field.is_empty() { "name" } else { &resource.name_field };
+            let marked = message.fields().find(|field| options.field(field).is(Behavior::Identifier));
+            let Some(field) = marked.or_else(|| message.get_field_by_name(name)) else { return Ok(None) };
             (field, Origin::Standard)
         }
     };

@@ -10,8 +10,8 @@ use super::Origin;
 use super::entity::is_key_kind;
 use super::names;
 use super::object::entry_fields;
-use super::options::{Behavior, Features, FieldOptions, Presence};
 use super::reader::{Reader, Wanted};
+use super::rules::{Behavior, Features, FieldOptions, Presence};
 use crate::Severity;
 use crate::graph::{Count, Doc, Form, Kind, Name, Read, Scalar, TypeRef, WellKnown, Wire};
 
@@ -191,7 +191,7 @@ impl Reader<'_> {
         let options = self.options_of(field);
         let rule = options.rule();
         if !is_key_kind(kind) {
-            if rule.id || !rule.r#ref.is_empty() {
+            if rule.id {
                 self.report(
                     Severity::Warning,
                     "ID_IMPOSSIBLE",

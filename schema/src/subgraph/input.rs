@@ -11,8 +11,8 @@ use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
 use super::field::{Way, may_be_null, type_in};
 use super::object::entry_fields;
-use super::options::Behavior;
 use super::reader::{Reader, Taken, Wanted, oneof_of};
+use super::rules::Behavior;
 use crate::Severity;
 use crate::graph::{Argument, Count, Doc, Input, Kind, Name, OneOf, Type, Types};
 

@@ -10,9 +10,9 @@ use super::Origin;
 use super::entity::{Known, is_key_kind};
 use super::field::{Way, type_out};
 use super::names;
-use super::options::{Behavior, ExtendsRule, LookupRule};
 use super::reader::{Reader, Wanted};
 use super::root::{Call, after};
+use super::rules::{Behavior, ExtendsRule, LookupRule};
 use crate::Severity;
 use crate::graph::{Extension, Field, Lookup, Read, Resolve, Safety, TypeRef};
 
@@ -128,8 +128,24 @@ impl Reader<'_> {
         Some(self.make_lookup(call, known, &Found { keys, items, key, max_keys: 0 }))
     }
 
+    /// Joins are made in queries too, where nothing may be changed.
+    fn advise_to_read(&mut self, call: &Call) {
+        if call.rpc.safety != Safety::ReadOnly {
+            self.report(
+                Severity::Warning,
+                "JOIN_NOT_READ_ONLY",
+                format!(
+                    "{} is called for joins, but does not say that it only reads.",
+                    call.method.full_name()
+                ),
+                "Set `option idempotency_level = NO_SIDE_EFFECTS` on it.",
+            );
+        }
+    }
+
     fn make_lookup(&mut self, call: &Call, known: &Known, found: &Found) -> Lookup {
         self.want(Wanted::Object(known.message.clone()));
+        self.advise_to_read(call);
         Lookup {
             entity: self.entity_name(&known.name),
             rpc: call.rpc.clone(),
@@ -164,6 +180,7 @@ impl Reader<'_> {
             true => Some(self.group_by(call, rule, items.as_ref())?),
             false => None,
         };
+        self.advise_to_read(call);
         let (ty, items) = self.extension_answer(call, items.as_ref());
         let (arguments, one_of) = self.arguments(&request, &[key.number()]);
         let field = Field {

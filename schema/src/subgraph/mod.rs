@@ -13,11 +13,13 @@ mod enumeration;
 mod field;
 mod input;
 mod lookup;
+mod mask;
 mod names;
 mod object;
 mod options;
 mod reader;
 mod root;
+mod rules;
 
 #[cfg(test)]
 mod soundness;

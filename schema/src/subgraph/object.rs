@@ -4,6 +4,8 @@
 //! member, or becomes one field that is a union. A reference to an entity adds the entity after the key.
 //! A message without fields has `ok`, because GraphQL has no empty objects.
 
+use std::collections::BTreeSet;
+
 use prost_reflect::{FieldDescriptor, MessageDescriptor, OneofDescriptor};
 
 use super::entity::is_key_kind;
@@ -198,24 +200,26 @@ impl Reader<'_> {
         None
     }
 
-    /// The same fields, of several with one name the first.
+    /// The same fields, of several with one name the first; what the proto has itself goes before what was
+    /// added to it.
     fn distinct(&mut self, about: &str, fields: Vec<Field>) -> Vec<Field> {
-        let mut kept: Vec<Field> = Vec::new();
+        let is_own = |field: &Field| matches!(field.resolve, Resolve::Read(_));
+        let own: BTreeSet<Name> =
+            fields.iter().filter(|field| is_own(field)).map(|field| field.name.clone()).collect();
         let mut taken = Taken::default();
+        let mut kept = Vec::new();
         for field in fields {
-            if !taken.take(&field.name) {
-                self.report(
-                    Severity::Error,
-                    "FIELD_NAME_TAKEN",
-                    format!(
-                        "{about} has two fields that are called `{}` in the graph; the second is left out.",
-                        field.name
-                    ),
-                    "Give one of them another name with `(turnout.graphql.v1.field).name`.",
-                );
+            let yields = !is_own(&field) && own.contains(&field.name);
+            if !yields && taken.take(&field.name) {
+                kept.push(field);
                 continue;
             }
-            kept.push(field);
+            let message = format!(
+                "{about} has two fields that are called `{}` in the graph; one is left out.",
+                field.name
+            );
+            let help = "Give one of them another name with `(turnout.graphql.v1.field)`.";
+            self.report(Severity::Error, "FIELD_NAME_TAKEN", message, help);
         }
         kept
     }

@@ -5,17 +5,16 @@
 //! a name like GetUser alone does not make a read, it only earns advice. Root fields may be null, so that
 //! one service that fails never empties a page.
 
-use prost_reflect::{FieldDescriptor, Kind as Proto, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use super::field::{Way, type_out};
+use super::mask::mask_field;
 use super::names;
-use super::options::{MethodOptions, RpcRule};
 use super::reader::{Reader, Taken, Wanted};
+use super::rules::{MethodOptions, RpcRule};
 use super::{Exposure, Origin};
 use crate::Severity;
-use crate::graph::{
-    Argument, Extension, Field, Kind, Lookup, Mask, Read, Resolve, Root, RootKind, Rpc, Safety, TypeRef,
-};
+use crate::graph::{Extension, Field, Lookup, Mask, Read, Resolve, Root, RootKind, Rpc, Safety, TypeRef};
 
 /// Packages that serve the machinery and nobody's frontend.
 const MACHINERY: [&str; 4] = ["grpc.health.", "grpc.reflection.", "grpc.channelz.", "turnout.registry."];
@@ -240,22 +239,29 @@ impl Reader<'_> {
             let noun = ["Get", "List", "BatchGet"].iter().find_map(|verb| after(method, verb));
             candidates.extend(noun.filter(|_| kind == RootKind::Query).map(names::lower_camel));
             candidates.push(names::lower_camel(method));
+            let service = call.method.parent_service();
+            let service = service.name().strip_suffix("Service").unwrap_or(service.name());
+            candidates.push(names::lower_camel(&format!("{service}_{method}")));
         }
-        let free = candidates.iter().find(|name| taken.take(&format!("{}.{name}", kind.as_str()).into()));
-        if free.is_none() {
-            self.report(
+        let about = format!("{} is", call.method.full_name());
+        let place =
+            candidates.iter().position(|name| taken.take(&format!("{}.{name}", kind.as_str()).into()));
+        let taken = format!("because {}.{} is taken.", kind.as_str(), candidates[0]);
+        let help = "Give it another name with `(turnout.graphql.v1.rpc).field`.";
+        match place {
+            Some(0) => {}
+            Some(place) => {
+                let message = format!("{about} called `{}`, {taken}", candidates[place]);
+                self.report(Severity::Info, "FIELD_RENAMED", message, help);
+            }
+            None => self.report(
                 Severity::Error,
                 "FIELD_NAME_TAKEN",
-                format!(
-                    "{} is not in the graph, because {}.{} is taken.",
-                    call.method.full_name(),
-                    kind.as_str(),
-                    candidates[0]
-                ),
-                "Give it another name with `(turnout.graphql.v1.rpc).field`.",
-            );
+                format!("{about} not in the graph, {taken}"),
+                help,
+            ),
         }
-        free.cloned()
+        place.map(|place| candidates.swap_remove(place))
     }
 
     fn root(&mut self, call: &Call, kind: RootKind, name: String, place: usize) -> Root {
@@ -323,85 +329,9 @@ impl Reader<'_> {
             "Name a public field of that message.",
         );
     }
-
-    /// A mask that the gateway fills in, where the request has one and it is clear what it is about.
-    fn mask(&mut self, call: &Call) -> Option<Mask> {
-        let request = call.method.input();
-        let field = |name: &str| request.get_field_by_name(name).filter(is_mask);
-        if let Some(mask) = field("update_mask") {
-            let Some(of) = self.updated(call, &request) else {
-                self.report(
-                    Severity::Info,
-                    "MASK_UNCLEAR",
-                    format!(
-                        "{} stays an argument, because it is not clear what it is about.",
-                        mask.full_name()
-                    ),
-                    "Let the request have one message that is changed.",
-                );
-                return None;
-            };
-            let key = match of.kind() {
-                Proto::Message(message) => self.patch_key(&message).map(|key| key.number()),
-                _ => None,
-            };
-            self.tell(
-                mask.full_name(),
-                format!("is filled in with the fields of `{}` that are given", of.name()),
-                Origin::Shape,
-            );
-            return Some(Mask::Update { mask: mask.number(), of: of.number(), key });
-        }
-        let mask = field("read_mask")?;
-        let response = call.method.output();
-        let known = self.source.catalog.of(&response).is_some();
-        let of = if known { None } else { self.source.catalog.only(&response).map(FieldDescriptor::number) };
-        self.tell(mask.full_name(), "is filled in with the fields that are asked for", Origin::Shape);
-        Some(Mask::Read { mask: mask.number(), of })
-    }
-
-    /// The request field with what is changed: the only message in it.
-    fn updated(&mut self, call: &Call, request: &MessageDescriptor) -> Option<FieldDescriptor> {
-        let noun = after(call.method.name(), "Update").map(names::snake);
-        let named = noun.and_then(|noun| request.get_field_by_name(&noun)).filter(is_one_message);
-        named
-            .or_else(|| self.source.catalog.only(request).cloned().filter(is_one_message))
-            .filter(|field| self.is_sent(field))
-    }
-
-    fn patch_argument(&mut self, request: &MessageDescriptor, of: u32, arguments: &mut [Argument]) {
-        let Some(Proto::Message(message)) = request.get_field(of).map(|field| field.kind()) else { return };
-        let Some(argument) = arguments.iter_mut().find(|argument| argument.write.number == of) else {
-            return;
-        };
-        if !matches!(argument.write.kind, Kind::Message(_)) {
-            return;
-        }
-        let name = self.want_patch(&message);
-        argument.write.kind = Kind::Message(name.clone());
-        let ty = TypeRef::Named(name);
-        argument.ty = if argument.ty.is_non_null() { ty.non_null() } else { ty };
-    }
-}
-
-/// The request field that a mask hides.
-pub(super) fn mask_field(mask: &Mask) -> u32 {
-    match mask {
-        Mask::Update { mask, .. } | Mask::Read { mask, .. } => *mask,
-    }
 }
 
 /// `User` after `Get` in `GetUser`; nothing in `Getaway` or `Get`.
 pub(super) fn after<'a>(name: &'a str, verb: &str) -> Option<&'a str> {
     name.strip_prefix(verb).filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
-}
-
-fn is_mask(field: &FieldDescriptor) -> bool {
-    let is_mask =
-        matches!(field.kind(), Proto::Message(message) if message.full_name() == "google.protobuf.FieldMask");
-    is_mask && !field.is_list()
-}
-
-fn is_one_message(field: &FieldDescriptor) -> bool {
-    matches!(field.kind(), Proto::Message(_)) && !field.is_list() && !field.is_map() && !field.is_group()
 }

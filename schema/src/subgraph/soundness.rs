@@ -29,6 +29,9 @@ fn flaws(subgraph: &Subgraph) -> Vec<String> {
             }
             Type::Enum(definition) => {
                 check_names(name, definition.values.iter().map(|value| &*value.name), &mut flaws);
+                if definition.values.iter().any(|value| ["true", "false", "null"].contains(&&*value.name)) {
+                    flaws.push(format!("{name} has a value that is a literal"));
+                }
                 definition.values.len()
             }
             Type::Union(union) => {
@@ -72,7 +75,7 @@ fn flaws(subgraph: &Subgraph) -> Vec<String> {
 fn check_names<'a>(about: &str, names: impl Iterator<Item = &'a str>, flaws: &mut Vec<String>) {
     let mut taken = BTreeSet::new();
     for name in names {
-        if !names::is_legal(name) || !taken.insert(name) || ["true", "false", "null"].contains(&name) {
+        if !names::is_legal(name) || !taken.insert(name) {
             flaws.push(format!("{about}.{name} is illegal or taken"));
         }
     }

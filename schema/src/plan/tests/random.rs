@@ -2,6 +2,7 @@
 //! algorithm collects under those values, key by key and in its order.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use async_graphql_parser::Positioned;
 use async_graphql_parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
@@ -10,7 +11,7 @@ use indexmap::IndexMap;
 use proptest::prelude::*;
 
 use super::super::{Answer, Holds, Inside, Plan, Value, plan};
-use super::{graph, verify};
+use super::{BENCH, WORLD, graph, verify};
 use crate::Supergraph;
 use crate::graph::Type;
 
@@ -29,6 +30,8 @@ const PROTO: &str = "
       repeated string reader_ids = 6 [(turnout.graphql.v1.field) = {ref: \"User\"}];
       oneof kind { option (turnout.graphql.v1.oneof) = {union: \"Kind\"}; Dog dog = 7; string cat = 8; } }
     message Dog { string bark = 1; string id = 2; }";
+
+static POSTS: LazyLock<Supergraph> = LazyLock::new(|| graph(PROTO));
 
 /// The fields of each type: the leaves, and those that lead on.
 fn fields(of: &str) -> (&'static [&'static str], &'static [(&'static str, &'static str)]) {
@@ -258,12 +261,47 @@ fn written(plan: &Plan, selection: usize, holds: &Holds) -> String {
         .join(" ")
 }
 
+/// A selection set that no type has to have.
+fn wild() -> BoxedStrategy<String> {
+    let name = prop::sample::select(vec![
+        "post",
+        "id",
+        "replies",
+        "user",
+        "kind",
+        "named",
+        "key",
+        "value",
+        "best",
+        "bark",
+        "nothing",
+        "__schema",
+        "__typename",
+        "a: id",
+        "a: user",
+        "post(id: [$a, {x: $b}])",
+        "user(id: null)",
+    ]);
+    let head = (name, directives()).prop_map(|(name, directives)| format!("{name}{directives}")).boxed();
+    let leaf = prop_oneof![head.clone(), Just("...F0".to_owned()), Just("...F9 @x".to_owned())].boxed();
+    let set = |items: &[String]| format!("{{ {} }}", items.join(" "));
+    leaf.prop_recursive(5, 60, 5, move |inner| {
+        let items = prop::collection::vec(inner, 1..5);
+        let on = prop::sample::select(vec!["", "... on Post ", "... on Kind ", "... ", "... on Nothing "]);
+        (head.clone(), on, items).prop_map(move |(head, on, items)| match on {
+            "" => format!("{head} {}", set(&items)),
+            on => format!("{on}{}", set(&items)),
+        })
+    })
+    .prop_map(|item| format!("{{ post {{ {item} }} {item} }}"))
+    .boxed()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn plans_write_what_the_specification_collects(text in document()) {
-        static POSTS: std::sync::LazyLock<Supergraph> = std::sync::LazyLock::new(|| graph(PROTO));
         let document = async_graphql_parser::parse_query(&text).unwrap();
         let plan = plan(&POSTS, &document, None).unwrap();
         verify::all(&plan);
@@ -276,6 +314,18 @@ proptest! {
                 naive.object("Query", &[&operation.node.selection_set.node]),
                 "{:?}", values
             );
+        }
+    }
+    #[test]
+    fn documents_that_nobody_validated_are_planned_or_refused(one in wild(), other in wild(), at in 0usize..3) {
+        let kind = ["query", "mutation", "subscription"][at];
+        let text = format!("{kind}($a: Boolean, $b: Boolean = null) {one} fragment F0 on Post {other}");
+        let document = async_graphql_parser::parse_query(&text).unwrap();
+        for graph in [&*POSTS, &*WORLD, &*BENCH] {
+            match plan(graph, &document, None) {
+                Ok(plan) => verify::all(&plan),
+                Err(errors) => prop_assert!(!errors.is_empty() && errors.len() <= 10, "{:?}", errors),
+            }
         }
     }
 }

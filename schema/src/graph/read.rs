@@ -20,7 +20,8 @@ pub struct Read {
 /// How many values a field has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// Always one; the kind's zero when it is absent from the bytes.
+    /// Always one; the kind's zero when it is absent from the bytes. In an entry of a map so are messages:
+    /// the zero of one is the message without fields.
     Implicit,
     /// One, or none: null.
     Optional,
@@ -39,7 +40,8 @@ pub enum Count {
 pub enum Kind {
     /// A number, text, bytes or truth value.
     Scalar(Wire, Form),
-    /// A name by its number: the graph's enum of this name. An unknown number is null.
+    /// A name by its number: the graph's enum of this name. An unknown number is null, and so is a zero
+    /// without a name; in a list, whose items are never null, such a value is left out.
     Enum(Name),
     /// A message that is an object of this name.
     Message(Name),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor, OneofDescriptor};
 
+use super::Origin;
 use super::entity::is_key_kind;
 use super::field::{Way, type_out};
 use super::names;
@@ -170,8 +171,15 @@ impl Reader<'_> {
 
     /// The entity behind a key.
     fn edge(&mut self, field: &FieldDescriptor, key: &Field) -> Option<Field> {
-        let rule = self.options_of(field).rule();
+        let options = self.options_of(field);
+        let rule = options.rule();
         if rule.r#ref.is_empty() {
+            let resource = options.reference.map(|reference| reference.r#type);
+            // A star stands for any resource.
+            if let Some(resource) = resource.filter(|resource| !resource.is_empty() && resource != "*") {
+                let what = format!("names a {resource}, to which `ref` would lead");
+                self.tell(field.full_name(), what, Origin::Standard);
+            }
             return None;
         }
         let Resolve::Read(read) = &key.resolve else { return None };

@@ -443,6 +443,7 @@ fn references_lead_to_entities() {
               inviter: ID! = 6 implicit string
               user: String! = 7 implicit string
             shop.v1.A.inviter: is an ID (standard)
+            shop.v1.A.inviter: names a shop/User, to which `ref` would lead (standard)
             error[FIELD_NAME_TAKEN]: shop.v1.A has two fields that are called `user` in the graph; one is left out. Give one of them another name with `(turnout.graphql.v1.field)`.
             error[REF_IMPOSSIBLE]: shop.v1.A.price_id does not lead to `Price`, because it holds no key. A key is a string or a whole number, or a list of them.
             error[REF_IMPOSSIBLE]: shop.v1.A.reader does not lead to `User`, because the field to it has no name. Name it with `as`.
@@ -617,5 +618,6 @@ fn an_edition_says_per_field_what_a_syntax_says_for_all() {
           implicit: String = 2 implicit string
           required: String! = 3 required string
           again: AInput = 4 optional group
-    "#]].assert_eq(&told(&read("a", "1.0.0", &descriptors, Exposure::All)));
+    "#]]
+    .assert_eq(&told(&read("a", "1.0.0", &descriptors, Exposure::All)));
 }

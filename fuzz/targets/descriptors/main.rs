@@ -3,11 +3,24 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
+mod change;
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use turnout_schema::compose::{self, Locks};
 use turnout_schema::dynamic::Introspection;
 use turnout_schema::subgraph::{self, Exposure};
 use turnout_schema::{Descriptors, Digest, sdl};
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    // One in four stays as libFuzzer would have it: broken bytes come from strangers too.
+    match change::change(&data[..size], seed) {
+        Some(changed) if !seed.is_multiple_of(4) && changed.len() <= max_size => {
+            data[..changed.len()].copy_from_slice(&changed);
+            changed.len()
+        }
+        _ => fuzzer_mutate(data, size, max_size),
+    }
+});
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(descriptors) = Descriptors::read(bytes) else { return };

@@ -122,10 +122,15 @@ impl Catalog {
     /// Whether something can be of both types.
     pub(super) fn overlap(&self, one: &Name, other: &Name) -> bool {
         let members = |name: &Name| match self.types.get(name) {
-            Some(Type::Union(members)) => members.clone(),
-            _ => HashSet::from([Name::clone(name)]),
+            Some(Type::Union(members)) => Some(members),
+            Some(Type::Object(_) | Type::Input(_) | Type::Enum(_) | Type::Leaf(_)) | None => None,
         };
-        one == other || !members(one).is_disjoint(&members(other))
+        match (members(one), members(other)) {
+            (None, None) => one == other,
+            (Some(members), None) => members.contains(other),
+            (None, Some(members)) => members.contains(one),
+            (Some(members), Some(others)) => !members.is_disjoint(others),
+        }
     }
 }
 

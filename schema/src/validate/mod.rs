@@ -6,9 +6,10 @@
 //! values of variables in, so that their answer cannot be kept with the document. Whether a document is valid
 //! depends here on the document and the graph alone. graphql-js is the referee of these rules in the tests.
 //!
-//! The rules call themselves as deep as a document nests, and their work grows with its text: a document must pass `guard` before it comes here. Values are judged by their
-//! kind; whether a `DateTime` is one is said when it is written for a service. Nothing is suggested in
-//! messages, so that they tell nothing about a graph that the caller does not know.
+//! The rules call themselves as deep as a document nests, and their work grows with its text: a document must
+//! pass `guard` before it comes here. Values are judged by their kind; whether a `DateTime` is one is said when
+//! it is written for a service. Nothing is suggested in messages, so that they tell nothing about a graph that
+//! the caller does not know.
 
 pub(crate) mod catalog;
 mod fragments;

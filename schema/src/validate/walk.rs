@@ -6,6 +6,7 @@
 //! type is unknown its absence is told once, and nothing below it is judged by type.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use async_graphql_parser::types::{
     Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
@@ -122,14 +123,13 @@ impl<'a> Walk<'a> {
         if name == "on" {
             self.error(fragment.pos, "A fragment cannot be named \"on\".");
         }
-        let about = format!("Fragment \"{name}\"");
-        let on = self.condition(&fragment.node.type_condition, &about);
+        let on = self.condition(&fragment.node.type_condition, Spread(Some(name)));
         self.directives(&fragment.node.directives, "FRAGMENT_DEFINITION");
         self.selection_set(&fragment.node.selection_set, on);
     }
 
     /// The type a fragment applies to, when it is known and has fields.
-    fn condition(&mut self, condition: &Positioned<TypeCondition>, about: &str) -> Option<&'a Name> {
+    fn condition(&mut self, condition: &Positioned<TypeCondition>, about: Spread<'_>) -> Option<&'a Name> {
         let on = &condition.node.on;
         match self.catalog.get(&on.node) {
             None => self.error(on.pos, format!("Unknown type \"{}\".", on.node)),
@@ -159,22 +159,22 @@ impl<'a> Walk<'a> {
                     };
                     let on = self.catalog.get(&fragment.node.type_condition.node.on.node);
                     let on = on.filter(|(_, ty)| ty.is_composite()).map(|(name, _)| name);
-                    self.possible(spread.pos, &format!("Fragment \"{name}\""), (parent, on));
+                    self.possible(spread.pos, Spread(Some(name)), (parent, on));
                 }
                 Selection::InlineFragment(fragment) => {
                     self.directives(&fragment.node.directives, "INLINE_FRAGMENT");
                     let on = match &fragment.node.type_condition {
-                        Some(condition) => self.condition(condition, "Fragment"),
+                        Some(condition) => self.condition(condition, Spread(None)),
                         None => parent,
                     };
-                    self.possible(fragment.pos, "Fragment", (parent, on));
+                    self.possible(fragment.pos, Spread(None), (parent, on));
                     self.selection_set(&fragment.node.selection_set, on);
                 }
             }
         }
     }
 
-    fn possible(&mut self, at: Pos, about: &str, (parent, on): (Option<&Name>, Option<&Name>)) {
+    fn possible(&mut self, at: Pos, about: Spread<'_>, (parent, on): (Option<&Name>, Option<&Name>)) {
         let (Some(parent), Some(on)) = (parent, on) else { return };
         if !self.catalog.overlap(parent, on) {
             let message = format!(
@@ -189,28 +189,29 @@ impl<'a> Walk<'a> {
         let name = node.name.node.as_str();
         self.directives(&node.directives, "FIELD");
         let known = parent.and_then(|parent| self.catalog.field(parent, name));
+        let owner = Owner::Field(parent, name);
         if name == "__typename" && parent.is_some() {
-            self.arguments(&node.arguments, Some(&HashMap::new()), &owner(parent, name));
-            self.leaf(field, "String!", false);
+            self.arguments(&node.arguments, Some(&HashMap::new()), owner);
+            self.leaf(field, &"String!", false);
             return self.selection_set(&node.selection_set, None);
         }
         if let (None, Some(parent)) = (known, parent) {
             self.error(field.pos, format!("Cannot query field \"{name}\" on type \"{parent}\"."));
         }
-        self.arguments(&node.arguments, known.map(|known| &known.arguments), &owner(parent, name));
+        self.arguments(&node.arguments, known.map(|known| &known.arguments), owner);
         let Some(known) = known else { return self.selection_set(&node.selection_set, None) };
-        self.required(&node.arguments, &known.arguments, (field.pos, &format!("Field \"{name}\"")));
+        self.required(&node.arguments, &known.arguments, (field.pos, owner));
         let ty = self.catalog.get(known.ty.core());
         let is_introspection = matches!(name, "__schema" | "__type");
         if is_introspection && self.nests_lists(&node.selection_set.node, 0, &mut HashSet::new()) {
             self.error(field.pos, "Maximum introspection depth exceeded.");
         }
-        self.leaf(field, &known.ty.to_string(), ty.is_some_and(|(_, ty)| ty.is_composite()));
+        self.leaf(field, &known.ty, ty.is_some_and(|(_, ty)| ty.is_composite()));
         let inner = ty.filter(|(_, ty)| ty.is_composite()).map(|(name, _)| name);
         self.selection_set(&node.selection_set, inner);
     }
 
-    fn leaf(&mut self, field: &Positioned<Field>, ty: &str, is_composite: bool) {
+    fn leaf(&mut self, field: &Positioned<Field>, ty: &dyn fmt::Display, is_composite: bool) {
         let name = &field.node.name.node;
         let is_empty = field.node.selection_set.node.items.is_empty();
         if is_composite && is_empty {
@@ -262,16 +263,16 @@ impl<'a> Walk<'a> {
                 let message = format!("The directive \"@{name}\" can only be used once at this location.");
                 self.error(directive.pos, message);
             }
-            let about = format!("Directive \"@{name}\"");
-            self.arguments(&directive.node.arguments, known.as_ref(), &format!("directive \"@{name}\""));
+            let owner = Owner::Directive(name);
+            self.arguments(&directive.node.arguments, known.as_ref(), owner);
             if let Some(known) = &known {
-                self.required(&directive.node.arguments, known, (directive.pos, &about));
+                self.required(&directive.node.arguments, known, (directive.pos, owner));
             }
         }
     }
 
     /// Judges what is given; by name and type only where it is known what may be.
-    fn arguments(&mut self, given: &'a [Given], known: Option<&HashMap<Name, Argument>>, owner: &str) {
+    fn arguments(&mut self, given: &'a [Given], known: Option<&HashMap<Name, Argument>>, owner: Owner<'_>) {
         let mut seen = HashSet::new();
         for (name, value) in given {
             if !seen.insert(name.node.as_str()) {
@@ -290,13 +291,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn required(&mut self, given: &[Given], known: &HashMap<Name, Argument>, (at, about): (Pos, &str)) {
+    fn required(&mut self, given: &[Given], known: &HashMap<Name, Argument>, (at, owner): (Pos, Owner<'_>)) {
         let missing = known.iter().filter(|(name, argument)| {
             argument.is_required() && !given.iter().any(|(given, _)| given.node.as_str() == &***name)
         });
         let mut missing: Vec<_> = missing.collect();
         missing.sort_by_key(|(name, _)| *name);
         for (name, Argument { ty, .. }) in missing {
+            let about = match owner {
+                Owner::Field(_, field) => format!("Field \"{field}\""),
+                Owner::Directive(directive) => format!("Directive \"@{directive}\""),
+            };
             let message =
                 format!("{about} argument \"{name}\" of type \"{ty}\" is required, but it was not provided.");
             self.error(at, message);
@@ -345,10 +350,32 @@ impl<'a> Walk<'a> {
 /// An argument as it is given.
 type Given = (Positioned<async_graphql_value::Name>, Positioned<Value>);
 
-/// `field "Query.users"`.
-fn owner(parent: Option<&Name>, field: &str) -> String {
-    match parent {
-        Some(parent) => format!("field \"{parent}.{field}\""),
-        None => format!("field \"{field}\""),
+/// What has arguments, as errors name it: `field "Query.users"`.
+#[derive(Clone, Copy)]
+enum Owner<'a> {
+    Field(Option<&'a Name>, &'a str),
+    Directive(&'a str),
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Field(Some(parent), field) => write!(f, "field \"{parent}.{field}\""),
+            Owner::Field(None, field) => write!(f, "field \"{field}\""),
+            Owner::Directive(name) => write!(f, "directive \"@{name}\""),
+        }
+    }
+}
+
+/// A fragment, with its name where it has one, as errors name it.
+#[derive(Clone, Copy)]
+struct Spread<'a>(Option<&'a str>);
+
+impl fmt::Display for Spread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "Fragment \"{name}\""),
+            None => f.write_str("Fragment"),
+        }
     }
 }

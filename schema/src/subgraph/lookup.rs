@@ -228,8 +228,8 @@ impl Reader<'_> {
     }
 
     fn extension_name(&mut self, call: &Call, rule: &ExtendsRule) -> String {
-        if names::is_legal(&rule.field) {
-            return rule.field.clone();
+        if let Some(name) = self.said_name(call, &rule.field) {
+            return name;
         }
         let method = call.method.name();
         names::lower_camel(["Get", "List"].iter().find_map(|verb| after(method, verb)).unwrap_or(method))

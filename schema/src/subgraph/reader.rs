@@ -65,7 +65,8 @@ impl Wanted {
                 field.parent_message().package_name().to_owned()
             }
             Wanted::Case(oneof) | Wanted::Union(oneof, _) => oneof.parent_message().package_name().to_owned(),
-            Wanted::Payload(method) => method.parent_service().package_name().to_owned(),
+            // Several services of one package may have an RPC of one name.
+            Wanted::Payload(method) => method.parent_service().full_name().to_owned(),
             Wanted::Enum(definition) => definition.package_name().to_owned(),
         }
     }

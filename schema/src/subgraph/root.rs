@@ -81,6 +81,9 @@ impl Reader<'_> {
         let mut calls = Vec::new();
         let mut arguments = 0;
         for service in public {
+            if !self.says_public(&service) {
+                self.tell(service.full_name(), "is public", Origin::Operator);
+            }
             for method in service.methods() {
                 if method.is_client_streaming() {
                     self.report(
@@ -115,8 +118,11 @@ impl Reader<'_> {
         if MACHINERY.iter().any(|package| service.full_name().starts_with(package)) {
             return false;
         }
-        let said = self.source.options.service(service).rule.is_some_and(|rule| rule.expose);
-        said || exposure == Exposure::All
+        exposure == Exposure::All || self.says_public(service)
+    }
+
+    fn says_public(&self, service: &ServiceDescriptor) -> bool {
+        self.source.options.service(service).rule.is_some_and(|rule| rule.expose)
     }
 
     fn call(&mut self, method: MethodDescriptor) -> Call {
@@ -233,8 +239,8 @@ impl Reader<'_> {
     fn root_name(&mut self, call: &Call, kind: RootKind, taken: &mut Taken) -> Option<String> {
         let method = call.method.name();
         let mut candidates = Vec::new();
-        if names::is_legal(&call.rule.field) {
-            candidates.push(call.rule.field.clone());
+        if let Some(name) = self.said_name(call, &call.rule.field) {
+            candidates.push(name);
         } else {
             let noun = ["Get", "List", "BatchGet"].iter().find_map(|verb| after(method, verb));
             candidates.extend(noun.filter(|_| kind == RootKind::Query).map(names::lower_camel));
@@ -262,6 +268,20 @@ impl Reader<'_> {
             ),
         }
         place.map(|place| candidates.swap_remove(place))
+    }
+
+    /// The name that an option gives a field, when it gives one.
+    pub(super) fn said_name(&mut self, call: &Call, name: &str) -> Option<String> {
+        if name.is_empty() || names::is_legal(name) {
+            return Some(name.to_owned()).filter(|name| !name.is_empty());
+        }
+        self.report(
+            Severity::Warning,
+            "NAME_ILLEGAL",
+            format!("`{name}`, as {} wants to be called, is no name in GraphQL.", call.method.full_name()),
+            "Use letters, digits and single underscores.",
+        );
+        None
     }
 
     fn root(&mut self, call: &Call, kind: RootKind, name: String, place: usize) -> Root {

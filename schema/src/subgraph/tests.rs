@@ -35,10 +35,11 @@ fn a_plain_rpc_is_a_mutation() {
     check(
         "service S { rpc Do(google.protobuf.Empty) returns (google.protobuf.Empty); }",
         expect![[r#"
-        mutation do: DoPayload -> Do [once]
-        type DoPayload
-          ok: Boolean!
-    "#]],
+            mutation do: DoPayload -> Do [once]
+            type DoPayload
+              ok: Boolean!
+            shop.v1.S: is public (operator)
+        "#]],
     );
 }
 
@@ -70,6 +71,7 @@ fn names_that_are_wanted_twice_take_their_package() {
               own: ShopV1Money = 2 optional message
               nested: OuterInner = 3 optional message
               flat: ShopV1OuterInner = 4 optional message
+            shop.v1.S: is public (operator)
             info[TYPE_RENAMED]: shop.v1.Money is called `ShopV1Money` in the graph, because `Money` is google.type.Money.
             info[TYPE_RENAMED]: shop.v1.OuterInner is called `ShopV1OuterInner` in the graph, because `OuterInner` is shop.v1.Outer.Inner.
             info[TYPE_RENAMED]: shop.v1.Query is called `ShopV1Query` in the graph, because `Query` is a type of the graph itself.
@@ -115,6 +117,7 @@ fn root_fields_take_their_kind_from_what_is_said() {
             mutation text(value: String): String -> Text [once] . value
             type Answer
               text: String! = 1 implicit string
+            shop.v1.S: is public (operator)
             shop.v1.S.ListThings: only reads, because it is a GET in HTTP (standard)
             shop.v1.S.Say: only reads, because it is a query (option)
             error[ROOT_IMPOSSIBLE]: shop.v1.S.Also cannot be a field of Query, because it streams. Leave `root` out, or choose another one.
@@ -161,6 +164,7 @@ fn googles_annotations_make_entities() {
             shop.v1.Book: is an entity, by name (standard)
             shop.v1.DeleteBookRequest.name: is an ID, of Book (shape)
             shop.v1.GetBookRequest.name: is an ID, of Book (shape)
+            shop.v1.Library: is public (operator)
             shop.v1.Library.GetBook: loads Book by name (shape)
             shop.v1.Library.GetBook: only reads, because it is a GET in HTTP (standard)
             shop.v1.UpdateBookRequest.update_mask: is filled in with the fields of `book` that are given (shape)
@@ -245,6 +249,7 @@ fn presence_decides_about_null() {
               musts: [String!]! = 9 repeated string
               values: [JSON] = 10 repeated Value
             scalar JSON
+            shop.v1.S: is public (operator)
         "#]],
     );
 }
@@ -285,6 +290,7 @@ fn enums_lose_their_prefix_where_all_have_it() {
             enum Size, 0 is null
               SMALL = 1
               LARGE = 2
+            shop.v1.S: is public (operator)
         "#]],
     );
 }
@@ -339,6 +345,7 @@ fn inputs_leave_out_what_the_service_fills_in() {
               password: String = 4 implicit string
               old: String = 7 implicit string (deprecated: No longer supported)
               oldMust: String = 8 implicit string
+            shop.v1.S: is public (operator)
             shop.v1.UpdateUserRequest.update_mask: is filled in with the fields of `user` that are given (shape)
             info[MASK_UNCLEAR]: shop.v1.ReplaceUserRequest.update_mask stays an argument, because it is not clear what it is about. Let the request have one message that is changed.
         "#]],
@@ -364,6 +371,7 @@ fn an_input_that_must_contain_itself_may_be_left_out() {
               more: [BInput!]! = 2 repeated message
             type DoPayload
               ok: Boolean!
+            shop.v1.S: is public (operator)
         "#]],
     );
 }
@@ -411,6 +419,7 @@ fn a_oneof_is_flat_or_a_union() {
               value: Int64! = 6 optional int64
             type PickSecond
               value: B! = 5 optional message
+            shop.v1.S: is public (operator)
         "#]],
     );
 }
@@ -444,6 +453,7 @@ fn references_lead_to_entities() {
               user: String! = 7 implicit string
             shop.v1.A.inviter: is an ID (standard)
             shop.v1.A.inviter: names a shop/User, to which `ref` would lead (standard)
+            shop.v1.S: is public (operator)
             error[FIELD_NAME_TAKEN]: shop.v1.A has two fields that are called `user` in the graph; one is left out. Give one of them another name with `(turnout.graphql.v1.field)`.
             error[REF_IMPOSSIBLE]: shop.v1.A.price_id does not lead to `Price`, because it holds no key. A key is a string or a whole number, or a list of them.
             error[REF_IMPOSSIBLE]: shop.v1.A.reader does not lead to `User`, because the field to it has no name. Name it with `as`.
@@ -540,10 +550,40 @@ fn extensions_add_fields_to_entities_of_others() {
             shop.v1.GetScoreRequest.user_id: is an ID, of User (shape)
             shop.v1.ListOrdersRequest.user_ids: is an ID, of User (shape)
             shop.v1.Order.user_id: is an ID, of User (shape)
+            shop.v1.S: is public (operator)
             error[OPTION_FIELD_MISSING]: `extends.group_by` of shop.v1.S.Wrong names `who`, which shop.v1.Order does not have. Name a public field of that message.
             warning[JOIN_NOT_READ_ONLY]: shop.v1.S.GetBadge is called for joins, but does not say that it only reads. Set `option idempotency_level = NO_SIDE_EFFECTS` on it.
             warning[JOIN_NOT_READ_ONLY]: shop.v1.S.GetScore is called for joins, but does not say that it only reads. Set `option idempotency_level = NO_SIDE_EFFECTS` on it.
             warning[JOIN_NOT_READ_ONLY]: shop.v1.S.ListOrders is called for joins, but does not say that it only reads. Set `option idempotency_level = NO_SIDE_EFFECTS` on it.
+        "#]],
+    );
+}
+
+#[test]
+fn services_of_one_package_keep_their_rpcs_of_one_name() {
+    check(
+        r#"
+        service UserService {
+          rpc Delete(google.protobuf.Empty) returns (google.protobuf.Empty);
+          rpc Make(google.protobuf.Empty) returns (google.protobuf.Empty) { option (turnout.graphql.v1.rpc) = {field: "no-name"}; }
+        }
+        service TeamService { rpc Delete(google.protobuf.Empty) returns (google.protobuf.Empty); }
+        "#,
+        expect![[r#"
+            mutation delete: ShopV1UserServiceDeletePayload -> Delete [once]
+            mutation make: MakePayload -> Make [once]
+            mutation teamDelete: DeletePayload -> Delete [once]
+            type DeletePayload
+              ok: Boolean!
+            type MakePayload
+              ok: Boolean!
+            type ShopV1UserServiceDeletePayload
+              ok: Boolean!
+            shop.v1.TeamService: is public (operator)
+            shop.v1.UserService: is public (operator)
+            warning[NAME_ILLEGAL]: `no-name`, as shop.v1.UserService.Make wants to be called, is no name in GraphQL. Use letters, digits and single underscores.
+            info[FIELD_RENAMED]: shop.v1.TeamService.Delete is called `teamDelete`, because Mutation.delete is taken. Give it another name with `(turnout.graphql.v1.rpc).field`.
+            info[TYPE_RENAMED]: shop.v1.UserService.Delete is called `ShopV1UserServiceDeletePayload` in the graph, because `DeletePayload` is shop.v1.TeamService.Delete.
         "#]],
     );
 }
@@ -563,6 +603,7 @@ fn names_that_cannot_be_are_changed_or_left_out() {
               nested: _PrivateNested = 2 optional message
             type _PrivateNested
               ok: Boolean!
+            shop.v1.S: is public (operator)
             error[OPTION_FIELD_MISSING]: `unwrap` of shop.v1.S.Do names `nothing`, which shop.v1.__Private does not have. Name a public field of that message.
             error[FIELD_NAME_TAKEN]: shop.v1.Ask has two fields that are called `theA` in the graph; the second is left out. Give one of them another name with `(turnout.graphql.v1.field).name`.
             warning[NAME_ILLEGAL]: shop.v1.Ask.a is called `a`, because `the-a` is no name in GraphQL. Use letters, digits and single underscores.
@@ -618,6 +659,7 @@ fn an_edition_says_per_field_what_a_syntax_says_for_all() {
           implicit: String = 2 implicit string
           required: String! = 3 required string
           again: AInput = 4 optional group
+        S: is public (operator)
     "#]]
     .assert_eq(&told(&read("a", "1.0.0", &descriptors, Exposure::All)));
 }

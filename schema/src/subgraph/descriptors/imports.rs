@@ -1,6 +1,6 @@
 //! Whether the imports of some files can be followed without harm.
 //!
-//! The pool follows public imports by recursion and without memory. A file that imports itself, 11 bytes in
+//! The pool follows public imports by recursion and without memory. A file that imports itself, 10 bytes in
 //! all, overflows its stack, which ends the process; an import that is listed three times triples the work
 //! with every file on the way. No compiler writes such files, so they are refused before the pool sees
 //! them. Imports of unknown files are left to the pool, which names them.

@@ -180,8 +180,16 @@ fn add(
 ) {
     let (entity, name) = (&served.what.entity, &served.what.field.name);
     let Some(Type::Object(object)) = graph.types.get_mut(entity) else { return };
-    let owner = || &*graph.members[graph.entities[entity].by].service;
-    let holder = lost_to.or_else(|| object.field(name).is_some().then(owner));
+    let there = object.field(name).map(|field| match field.resolve {
+        Resolve::Extension(place) => graph.extensions[place].by,
+        Resolve::Read(_)
+        | Resolve::Case(_)
+        | Resolve::Choice(_)
+        | Resolve::Edge(_)
+        | Resolve::Root(_)
+        | Resolve::Ok => graph.entities[entity].by,
+    });
+    let holder = lost_to.or_else(|| there.map(|by| &*graph.members[by].service));
     if let Some(holder) = holder {
         let service = &graph.members[served.by].service;
         let message = format!(

@@ -458,6 +458,27 @@ fn an_added_field_does_not_replace_another() {
         error[FIELD_TAKEN]: orders adds `User.name`, but users has a field of that name there; that of orders is left out. Give it another name by `extends: { field: ... }`.
     "#]],
     );
+    let twice = ORDERS.replace(
+        "rpc ListOrders(",
+        r#"rpc Again(OrdersByUsersRequest) returns (ListOrdersResponse) {
+            option idempotency_level = NO_SIDE_EFFECTS;
+            option (turnout.graphql.v1.rpc) = {
+                hidden: true
+                extends: { entity: "User", field: "orders", key: "user_ids", items: "orders", group_by: "user_id" }
+            };
+        }
+        rpc ListOrders("#,
+    );
+    check(
+        &[("users", USERS), ("orders", &twice)],
+        expect![[r#"
+        ListOrdersResponse: orders: [Order!]!
+        Order: number: Int64!, userId: ID!, buyer: User <- users BatchGetUsers
+        Query: orders(limit): ListOrdersResponse <- orders ListOrders, user(id): User <- users GetUser
+        User: id: ID!, name: String!, orders(limit): [Order!] <- orders Again
+        error[FIELD_TAKEN]: orders adds `User.orders`, but orders has a field of that name there; that of orders is left out. Give it another name by `extends: { field: ... }`.
+    "#]],
+    );
     check(
         &[("users", USERS), ("orders", ORDERS), ("returns", ORDERS)],
         expect![[r#"

@@ -99,8 +99,8 @@ fn the_library_of_googles_guidelines() {
         "library",
         &bytes,
         expect![[r#"
-        10 types, 11 root fields, 0 entities
-    "#]],
+            11 types, 11 root fields, 2 entities
+        "#]],
     );
 }
 
@@ -112,10 +112,10 @@ fn pubsub() {
         "pubsub",
         &bytes,
         expect![[r#"
-        126 types, 34 root fields, 2 entities
-        1 warning STREAM_OF_CALLERS
-        1 info TYPE_RENAMED
-    "#]],
+            126 types, 34 root fields, 4 entities
+            1 warning STREAM_OF_CALLERS
+            1 info TYPE_RENAMED
+        "#]],
     );
 }
 
@@ -127,11 +127,11 @@ fn a_set_of_more_than_a_thousand_messages() {
         "compute",
         &bytes,
         expect![[r#"
-        506 types, 191 root fields, 0 entities
-        797 error FIELD_NAME_TAKEN
-        16 warning LOOKS_LIKE_A_READ
-        1 info TYPE_RENAMED
-    "#]],
+            1772 types, 988 root fields, 0 entities
+            16 warning LOOKS_LIKE_A_READ
+            5 info TYPE_RENAMED
+            808 info FIELD_RENAMED
+        "#]],
     );
 }
 

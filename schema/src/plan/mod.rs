@@ -6,6 +6,7 @@
 //! a panic, and the work is bounded. Calling is `execute`'s business, bytes are `wire`'s.
 
 mod build;
+mod cache;
 mod call;
 mod collect;
 mod condition;
@@ -27,6 +28,7 @@ use async_graphql_parser::types::{
 };
 use async_graphql_value::ConstValue;
 
+pub use cache::Cache;
 pub use condition::{Condition, Conditions, Holds, Literal};
 pub use error::Error;
 pub use fetch::{Call, Fetch, Items, Keyed, Origin, Page, Source, Stage};

@@ -16,7 +16,7 @@ mod entity;
 mod join;
 mod name;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 mod reach;
 mod rename;
 mod root;

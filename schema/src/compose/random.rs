@@ -72,6 +72,11 @@ fn world() -> impl Strategy<Value = Vec<Service>> {
         .prop_flat_map(|names| names.into_iter().map(service).collect::<Vec<_>>())
 }
 
+/// What random services offer.
+pub(crate) fn subgraphs() -> impl Strategy<Value = Vec<Subgraph>> {
+    world().prop_map(|world| world.iter().map(subgraph).collect())
+}
+
 fn shuffled() -> impl Strategy<Value = (Vec<Service>, Vec<Service>)> {
     world().prop_flat_map(|world| (Just(world.clone()), Just(world).prop_shuffle()))
 }
@@ -80,7 +85,8 @@ fn subgraph(service: &Service) -> Subgraph {
     let head = |package: &str| {
         format!(
             "syntax = \"proto3\";\npackage {package};\nimport \"turnout/graphql/v1/options.proto\";\n\
-             import \"google/api/field_behavior.proto\";\n"
+             import \"google/api/field_behavior.proto\";\n\
+             import \"google/protobuf/timestamp.proto\";\n"
         )
     };
     let shared = head("shared.v1") + &shared(service.shared.unwrap_or(0));
@@ -98,6 +104,40 @@ fn shared(extra: u8) -> String {
         "[(turnout.graphql.v1.field) = {ref: \"User\"}]"
     )
 }
+
+/// What every service's own message has, beside keys: a union, a map, itself.
+const VISIT: &str = "
+    oneof kind {
+        option (turnout.graphql.v1.oneof) = {union: \"Kind\"};
+        Walk walk = 10;
+        Ride ride = 11;
+        string note = 12;
+    }
+    oneof how { string by = 13; Ride with = 14; }
+    map<string, Walk> walks = 15;
+    repeated Visit again = 16;
+    google.protobuf.Timestamp time = 17;";
+
+/// What is asked of every service: one of each form.
+const ASKED: &str = "
+    repeated Filter all = 2;
+    map<string, Filter> named = 3;
+    oneof by { string code = 4; uint64 number = 5; }
+    shared.v1.Level level = 6;
+    optional double far = 7;
+    google.protobuf.Timestamp since = 8;
+    repeated bytes tokens = 9;
+    int32 page_size = 10;";
+
+const FILTER: &str = "
+    message Filter {
+        Filter not = 1;
+        string name = 2 [(google.api.field_behavior) = REQUIRED];
+        oneof by { bool all = 3; Filter any = 4; }
+        repeated int32 sizes = 5;
+    }
+    message Walk { string name = 1; int32 steps = 2; Ride back = 3; }
+    message Ride { string name = 1; bool fast = 2; }\n";
 
 const READS: &str = "option idempotency_level = NO_SIDE_EFFECTS;";
 
@@ -136,15 +176,8 @@ fn own(service: &Service) -> String {
             rpc(&format!("Many{entity}"), types, &options);
         }
     }
-    let mut visit = String::new();
-    for (place, (entity, key)) in service.refers.iter().enumerate() {
-        let number = place + 2;
-        let option = format!("(turnout.graphql.v1.field) = {{ref: \"{entity}\", as: \"to{number}\"}}");
-        visit += &format!("{key} of{number} = {number} [{option}]; ");
-    }
-    messages += &format!("message Visit {{ {visit} }} message VisitRequest {{ Filter filter = 1; }}\n");
-    messages +=
-        "message Filter { Filter not = 1; string name = 2 [(google.api.field_behavior) = REQUIRED]; }\n";
+    messages += &visits(service);
+    messages += FILTER;
     rpc("GetVisit", ("VisitRequest", "Visit"), READS);
     if service.shared.is_some() {
         rpc(&format!("{}Note", service.name), ("VisitRequest", "shared.v1.Note"), READS);
@@ -155,6 +188,7 @@ fn own(service: &Service) -> String {
     }
     if service.mutates {
         rpc("Save", ("VisitRequest", "Visit"), "");
+        rpc("WatchVisits", ("VisitRequest", "stream Visit"), READS);
     }
     for (place, Added { entity, field, key, batch }) in service.adds.iter().enumerate() {
         let (many, group) = if *batch { ("repeated", "group_by: \"key\"") } else { ("", "") };
@@ -172,6 +206,17 @@ fn own(service: &Service) -> String {
         rpc(&format!("Add{place}"), types, &options);
     }
     format!("service S {{ option (turnout.graphql.v1.service) = {{expose: true}};\n{rpcs} }}\n{messages}")
+}
+
+/// What it answers, with what that refers to, and how it is asked.
+fn visits(service: &Service) -> String {
+    let mut visit = String::new();
+    for (place, (entity, key)) in service.refers.iter().enumerate() {
+        let number = place + 2;
+        let option = format!("(turnout.graphql.v1.field) = {{ref: \"{entity}\", as: \"to{number}\"}}");
+        visit += &format!("{key} of{number} = {number} [{option}]; ");
+    }
+    format!("message Visit {{ {visit} {VISIT} }} message VisitRequest {{ Filter filter = 1; {ASKED} }}\n")
 }
 
 /// What a client could use of `old` and cannot use of `new`, or finds changed.

@@ -4,7 +4,10 @@ mod answers;
 mod calls;
 mod conditions;
 mod limits;
+mod naive;
+mod operation;
 mod random;
+mod worlds;
 mod verify;
 
 use std::sync::LazyLock;

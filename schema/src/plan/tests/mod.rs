@@ -7,8 +7,8 @@ mod limits;
 mod naive;
 mod operation;
 mod random;
-mod worlds;
 mod verify;
+mod worlds;
 
 use std::sync::LazyLock;
 

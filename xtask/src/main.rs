@@ -6,6 +6,7 @@
 //! finds a violation.
 
 mod bench;
+mod fuzz;
 mod lint;
 mod needs;
 mod steps;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Feed broken and hostile inputs to the code that reads them first
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(args),
         Command::Lint => lint::run(),
         Command::Bench { args } => bench::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(args) => fuzz::run(args),
     }
 }
 

@@ -39,7 +39,7 @@ const RATE: &str = "20";
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     places: Places,
-    /// Leave out the traffic of the sample frontends.
+    /// Leave out the traffic of the sample frontends, which begins when the graph answers.
     #[arg(long)]
     no_traffic: bool,
 }
@@ -186,7 +186,8 @@ fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
     };
     let elsewhere = if admin.port() == 4001 { String::new() } else { format!(" --admin http://{admin}") };
     let count = DEMO.len();
-    let services = if traffic { "sample services and their traffic" } else { "sample services" };
+    let services =
+        if traffic { "sample services; their traffic waits for answers" } else { "sample services" };
     format!(
         "
 Turnout demo: a gateway with an embedded registry, {count} {services}

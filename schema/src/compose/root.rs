@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::name::Draft;
 use super::{Locks, coordinate, finding, rename, winner};
-use crate::graph::{Doc, Field, Name, Object, Resolve, Root, RootKind, Type, TypeRef};
+use crate::graph::{Doc, Field, Name, Object, Resolve, Root, RootKind, Type};
 use crate::supergraph::{Served, Supergraph};
 use crate::{Diagnostic, Severity};
 
@@ -54,23 +54,12 @@ pub(super) fn attach(graph: &mut Supergraph, found: &mut Vec<Diagnostic>) {
             let message = "No service offers a query; `Query` has the field `ok` alone.".to_owned();
             let help = "Mark RPCs that only read by `option idempotency_level = NO_SIDE_EFFECTS`.";
             found.push(finding(Severity::Warning, "QUERY_MISSING", message, help));
-            fields.push(ok());
+            fields.push(Field::ok());
         }
         if !fields.is_empty() {
             let source = kind.as_str().into();
             let object = Object { doc: Doc::default(), source, fields };
             graph.types.insert(kind.as_str().into(), Type::Object(object));
         }
-    }
-}
-
-/// The field of a type that has none.
-fn ok() -> Field {
-    Field {
-        name: "ok".into(),
-        doc: Doc { description: "Always true.".to_owned(), deprecated: None },
-        ty: TypeRef::named("Boolean").non_null(),
-        arguments: Vec::new(),
-        resolve: Resolve::Ok,
     }
 }

@@ -168,6 +168,19 @@ pub struct Field {
     pub resolve: Resolve,
 }
 
+impl Field {
+    /// The one field of what has none: it can gain others later without breaking anybody.
+    pub fn ok() -> Field {
+        Field {
+            name: "ok".into(),
+            doc: Doc { description: "Always true.".to_owned(), deprecated: None },
+            ty: TypeRef::named("Boolean").non_null(),
+            arguments: Vec::new(),
+            resolve: Resolve::Ok,
+        }
+    }
+}
+
 /// Where the value of a field comes from, seen from the bytes of its parent's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolve {

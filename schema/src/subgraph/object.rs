@@ -12,7 +12,7 @@ use super::Origin;
 use super::entity::is_key_kind;
 use super::field::{Way, type_out};
 use super::names;
-use super::reader::{Reader, Taken, Wanted, ok, oneof_of};
+use super::reader::{Reader, Taken, Wanted, oneof_of};
 use crate::Severity;
 use crate::graph::{
     Case, Choice, Count, Doc, Edge, Enum, EnumValue, Field, Kind, Name, Object, Resolve, TypeRef, Union,
@@ -43,7 +43,7 @@ impl Reader<'_> {
         }
         let mut fields = self.distinct(message.full_name(), fields);
         if fields.is_empty() {
-            fields.push(ok());
+            fields.push(Field::ok());
         }
         let deprecated = self.is_message_deprecated(message);
         let doc = self.source.comments.doc(&message.parent_file(), message.path(), deprecated);

@@ -13,7 +13,7 @@ use super::entity::{Catalog, short_name, within_package};
 use super::names::{self, Key, Role, Wish};
 use super::options::Options;
 use super::{Descriptors, Fact, Origin};
-use crate::graph::{Doc, Field, Name, Object, Resolve, Scalar, Type, TypeRef, Types};
+use crate::graph::{Doc, Field, Name, Object, Scalar, Type, Types};
 use crate::{Diagnostic, Severity};
 
 /// What is read.
@@ -212,18 +212,7 @@ impl<'a> Reader<'a> {
 
 /// An object for a response without fields: it can gain some later without breaking anybody.
 pub(super) fn payload(source: &str) -> Object {
-    Object { doc: Doc::default(), source: source.into(), fields: vec![ok()] }
-}
-
-/// The one field of what has none.
-pub(super) fn ok() -> Field {
-    Field {
-        name: "ok".into(),
-        doc: Doc { description: "Always true.".to_owned(), deprecated: None },
-        ty: TypeRef::named("Boolean").non_null(),
-        arguments: Vec::new(),
-        resolve: Resolve::Ok,
-    }
+    Object { doc: Doc::default(), source: source.into(), fields: vec![Field::ok()] }
 }
 
 /// The oneof that a field is a member of, but for those that only stand for `optional`.

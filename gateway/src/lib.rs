@@ -13,3 +13,4 @@ pub mod launch;
 pub mod ops;
 pub mod registry;
 pub mod telemetry;
+pub mod upstream;

@@ -4,9 +4,13 @@
 //! The modules beside it know one form each. Nothing here knows descriptors: `graph` says all there is to
 //! know about a field.
 
+pub mod answers;
 pub mod encode;
+pub mod index;
 pub mod key;
+pub mod keys;
 pub mod mask;
+pub mod write;
 
 pub(crate) mod buffer;
 pub(crate) mod coerce;

@@ -8,6 +8,8 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod execute;
+pub mod generation;
 pub mod http;
 pub mod launch;
 pub mod ops;

@@ -4,6 +4,11 @@
 //! caller learns of a call that went wrong is a `Failure`, whose code is the one that gRPC's own rules give,
 //! whatever the library underneath thought of it. Nothing here decides which version is called.
 
+pub mod connection;
+pub mod exchange;
+pub mod fleet;
+pub mod pool;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,3 +78,7 @@ impl Origin {
         }
     }
 }
+
+/// One of the threads that serve requests, each with connections of its own, by its number from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worker(pub usize);

@@ -1,0 +1,59 @@
+//! What a caller learns of what went wrong: an error of GraphQL, with the code of the contract.
+//!
+//! A fault is written for a browser: whoever makes one has decided that its text may be seen there. What may
+//! not is masked, and the log has the rest under the same request id.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+use turnout_schema::wire::write::Step;
+
+/// One entry of `errors`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// For the caller to read.
+    pub message: String,
+    /// `extensions.code`.
+    pub code: Cow<'static, str>,
+    /// Places in the document, line and column from 1.
+    pub locations: Vec<(usize, usize)>,
+    /// The field it is about; empty for an error of the whole request.
+    pub path: Vec<Step>,
+    /// What else is in `extensions`.
+    pub extensions: Map<String, Value>,
+}
+
+impl Fault {
+    /// A fault of the request as a whole.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Fault {
+        Fault {
+            message: message.into(),
+            code: Cow::Borrowed(code),
+            locations: Vec::new(),
+            path: Vec::new(),
+            extensions: Map::new(),
+        }
+    }
+
+    /// The fault as it stands in an answer.
+    pub fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("message".to_owned(), self.message.as_str().into());
+        if !self.locations.is_empty() {
+            let place = |(line, column): &(usize, usize)| json!({ "line": line, "column": column });
+            error.insert("locations".to_owned(), self.locations.iter().map(place).collect());
+        }
+        if !self.path.is_empty() {
+            let step = |step: &Step| match step {
+                Step::Key(key) => Value::from(&**key),
+                Step::Index(index) => Value::from(*index),
+            };
+            error.insert("path".to_owned(), self.path.iter().map(step).collect());
+        }
+        let mut extensions = Map::new();
+        extensions.insert("code".to_owned(), self.code.as_ref().into());
+        extensions.extend(self.extensions.clone());
+        error.insert("extensions".to_owned(), extensions.into());
+        error.into()
+    }
+}

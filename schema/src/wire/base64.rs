@@ -1,4 +1,29 @@
-//! Base64 as callers send it: the standard or the URL-safe alphabet, with or without padding.
+//! Base64 as callers send it: the standard or the URL-safe alphabet, with or without padding. As it is sent to
+//! them it has the standard alphabet and padding.
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Writes bytes, without quotes around them.
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len().div_ceil(3) * 4);
+    let digit = |bits: u32| DIGITS[(bits & 63) as usize];
+    let (groups, rest) = bytes.as_chunks::<3>();
+    for [first, second, third] in groups {
+        let bits = u32::from_be_bytes([0, *first, *second, *third]);
+        out.extend_from_slice(&[digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)]);
+    }
+    match *rest {
+        [first] => {
+            let bits = u32::from(first) << 16;
+            out.extend_from_slice(&[digit(bits >> 18), digit(bits >> 12), b'=', b'=']);
+        }
+        [first, second] => {
+            let bits = u32::from_be_bytes([0, first, second, 0]);
+            out.extend_from_slice(&[digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), b'=']);
+        }
+        _ => {}
+    }
+}
 
 /// The bytes, unless the text is no base64.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
@@ -39,7 +64,29 @@ fn value(digit: u8) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, encode};
+
+    #[test]
+    fn what_is_sent_is_standard_and_padded_and_taken_back() {
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foobar", "Zm9vYmFy"),
+            (&[0xfb, 0xff, 0xbf], "+/+/"),
+        ] {
+            let mut out = Vec::new();
+            encode(bytes, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+        for length in 0..70u8 {
+            let bytes: Vec<u8> = (0..length).map(|at| at.wrapping_mul(37) ^ length).collect();
+            let mut out = Vec::new();
+            encode(&bytes, &mut out);
+            assert_eq!(decode(std::str::from_utf8(&out).unwrap()), Some(bytes));
+        }
+    }
 
     #[test]
     fn both_alphabets_are_taken_with_and_without_padding() {

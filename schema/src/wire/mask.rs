@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use super::buffer::{Buffer, Primitive};
 use super::structure::Resolve;
+use super::write::Why;
+use super::write::fields::fields;
 use crate::graph::{Argument, Count, Input, Kind, Name, Type, Types};
 use crate::variables::inspect::inspect;
 use crate::variables::source::{Given, Source};
@@ -62,6 +64,35 @@ fn snake_case(path: &str) -> Option<String> {
         }
     }
     Some(snake)
+}
+
+/// The text of a mask in a response: its paths in camel case, behind each other with commas between them.
+pub(crate) fn read(bytes: &[u8]) -> Result<Vec<u8>, Why> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for field in fields(bytes) {
+        if let (1, raw) = field? {
+            if !text.is_empty() {
+                text.push(b',');
+            }
+            camel_case(raw.bytes()?, &mut text);
+        }
+    }
+    Ok(text)
+}
+
+/// `author.display_name` as `author.displayName`; an underscore before anything but a small letter stays.
+fn camel_case(path: &[u8], out: &mut Vec<u8>) {
+    let mut rest = path;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match (first, after) {
+            (b'_', [next @ b'a'..=b'z', after @ ..]) => {
+                out.push(next.to_ascii_uppercase());
+                rest = after;
+            }
+            _ => out.push(*first),
+        }
+    }
 }
 
 /// The paths of all that was given, in the order of the type.

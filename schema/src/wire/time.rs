@@ -1,4 +1,4 @@
-//! Moments, lengths of time and days, from text to the numbers that protobuf has for them.
+//! Moments, lengths of time and days, between text and the numbers that protobuf has for them.
 //!
 //! Ranges are protobuf's: years 1 to 9999, and about 10 000 years either way for lengths. More than nine
 //! digits of a fraction are refused, because they would be lost.
@@ -7,6 +7,8 @@
 pub(crate) type Seconds = (i64, i32);
 
 const DAY: i64 = 86_400;
+/// In nanoseconds.
+const SECOND: u32 = 1_000_000_000;
 /// protobuf's bound for a Duration.
 const DURATION_MAX: i64 = 315_576_000_000;
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds from 1970.
@@ -55,6 +57,81 @@ pub(crate) fn date(text: &str) -> Option<(i64, i64, i64)> {
     rest.0.is_empty().then_some(date)
 }
 
+/// Writes a moment in UTC, with no digits of a fraction, or as many of 3, 6 and 9 as it needs.
+pub(crate) fn write_moment((seconds, nanos): Seconds, out: &mut Vec<u8>) -> Option<()> {
+    let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < SECOND)?;
+    if !MOMENTS.contains(&seconds) {
+        return None;
+    }
+    let (year, month, day) = day_of(seconds.div_euclid(DAY));
+    write_date((year, month, day), out)?;
+    let second = seconds.rem_euclid(DAY);
+    for (mark, number) in [(b'T', second / 3600), (b':', second / 60 % 60), (b':', second % 60)] {
+        out.push(mark);
+        digits(number.unsigned_abs(), 2, out);
+    }
+    let (scale, count) = match nanos {
+        0 => (SECOND, 0),
+        _ if nanos % 1_000_000 == 0 => (1_000_000, 3),
+        _ if nanos % 1000 == 0 => (1000, 6),
+        _ => (1, 9),
+    };
+    if count > 0 {
+        out.push(b'.');
+        digits(u64::from(nanos / scale), count, out);
+    }
+    out.push(b'Z');
+    Some(())
+}
+
+/// Writes a length of time, with as many digits of a fraction as it needs.
+pub(crate) fn write_duration((seconds, nanos): Seconds, out: &mut Vec<u8>) -> Option<()> {
+    let fraction = nanos.unsigned_abs();
+    let whole = seconds.unsigned_abs();
+    let fits = whole < DURATION_MAX.unsigned_abs() || (whole == DURATION_MAX.unsigned_abs() && fraction == 0);
+    let agree = seconds.signum() * i64::from(nanos.signum()) >= 0;
+    if !fits || !agree || fraction >= SECOND {
+        return None;
+    }
+    if seconds < 0 || nanos < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+    if fraction > 0 {
+        out.push(b'.');
+        digits(u64::from(fraction), 9, out);
+        let zeros = out.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.truncate(out.len() - zeros);
+    }
+    out.push(b's');
+    Some(())
+}
+
+/// Writes a day that exists.
+pub(crate) fn write_date((year, month, day): (i64, i64, i64), out: &mut Vec<u8>) -> Option<()> {
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=length(year, month)).contains(&day)
+    {
+        return None;
+    }
+    digits(year.unsigned_abs(), 4, out);
+    for number in [month, day] {
+        out.push(b'-');
+        digits(number.unsigned_abs(), 2, out);
+    }
+    Some(())
+}
+
+/// Writes the last digits of a number, so many of them.
+fn digits(number: u64, count: usize, out: &mut Vec<u8>) {
+    let mut rest = number;
+    let mut all = [b'0'; 9];
+    for digit in all.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(all.get(9usize.saturating_sub(count)..).unwrap_or_default());
+}
+
 /// What is still to be read.
 struct Rest<'a>(&'a [u8]);
 
@@ -65,13 +142,8 @@ impl Rest<'_> {
         let month = self.number(2, 12)?;
         self.one_of(b"-")?;
         let day = self.number(2, 31)?;
-        let length = match month {
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        (year > 0 && month > 0 && day > 0 && day <= length).then_some((year, month, day))
+        let exists = year > 0 && month > 0 && day > 0 && day <= length(year, month);
+        exists.then_some((year, month, day))
     }
 
     /// So many digits, at least one, and a number that is not too large.
@@ -105,6 +177,16 @@ impl Rest<'_> {
     }
 }
 
+/// How many days a month has.
+fn length(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
 /// Days from 1970-01-01, by the Gregorian calendar. Years are counted from March, so that the day of a leap
 /// year is the last of its year, in ages of 400 years, which all have 146 097 days.
 fn days(year: i64, month: i64, day: i64) -> i64 {
@@ -114,9 +196,96 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     age * 146_097 + year * 365 + year / 4 - year / 100 + day_of_year - 719_468
 }
 
+/// The day that is so many days from 1970-01-01: `days` the other way round.
+fn day_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (age, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    // An age has a leap day every 4 years, but every 100 years only at its end.
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = age * 400 + year + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * from_march + 2) / 5 + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(write: impl Fn(&mut Vec<u8>) -> Option<()>) -> Option<String> {
+        let mut out = Vec::new();
+        write(&mut out)?;
+        Some(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        for (seconds, nanos, expected) in [
+            (0, 0, Some("1970-01-01T00:00:00Z")),
+            (1_795_236_630, 500_000_000, Some("2026-11-21T04:50:30.500Z")),
+            (1_795_236_630, 20_000, Some("2026-11-21T04:50:30.000020Z")),
+            (1_795_236_630, 1, Some("2026-11-21T04:50:30.000000001Z")),
+            (951_782_399, 0, Some("2000-02-28T23:59:59Z")),
+            (951_782_400, 0, Some("2000-02-29T00:00:00Z")),
+            (-1, 999_999_999, Some("1969-12-31T23:59:59.999999999Z")),
+            (*MOMENTS.start(), 0, Some("0001-01-01T00:00:00Z")),
+            (*MOMENTS.end(), 999_999_999, Some("9999-12-31T23:59:59.999999999Z")),
+            (*MOMENTS.start() - 1, 0, None),
+            (*MOMENTS.end() + 1, 0, None),
+            (i64::MIN, 0, None),
+            (i64::MAX, 0, None),
+            (0, -1, None),
+            (0, 1_000_000_000, None),
+            (0, i32::MIN, None),
+        ] {
+            let written = text(|out| write_moment((seconds, nanos), out));
+            assert_eq!(written.as_deref(), expected, "{seconds} {nanos}");
+            assert!(written.is_none_or(|written| moment(&written) == Some((seconds, nanos))));
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_written_with_their_sign() {
+        for (seconds, nanos, expected) in [
+            (0, 0, Some("0s")),
+            (3, 500_000_000, Some("3.5s")),
+            (-3, -500_000_000, Some("-3.5s")),
+            (0, -1, Some("-0.000000001s")),
+            (10, 0, Some("10s")),
+            (315_576_000_000, 0, Some("315576000000s")),
+            (-315_576_000_000, 0, Some("-315576000000s")),
+            (315_576_000_000, 1, None),
+            (315_576_000_001, 0, None),
+            (i64::MIN, 0, None),
+            (0, i32::MIN, None),
+            (0, 1_000_000_000, None),
+            (1, -1, None),
+            (-1, 1, None),
+        ] {
+            let written = text(|out| write_duration((seconds, nanos), out));
+            assert_eq!(written.as_deref(), expected, "{seconds} {nanos}");
+            assert!(written.is_none_or(|written| duration(&written) == Some((seconds, nanos))));
+        }
+    }
+
+    #[test]
+    fn only_days_that_exist_are_written() {
+        for (day, expected) in [
+            ((2026, 11, 21), Some("2026-11-21")),
+            ((1, 1, 1), Some("0001-01-01")),
+            ((2024, 2, 29), Some("2024-02-29")),
+            ((2025, 2, 29), None),
+            ((0, 11, 21), None),
+            ((2026, 0, 0), None),
+            ((2026, 11, 0), None),
+            ((2026, 13, 1), None),
+            ((10_000, 1, 1), None),
+            ((-1, -1, -1), None),
+        ] {
+            assert_eq!(text(|out| write_date(day, out)).as_deref(), expected, "{day:?}");
+        }
+    }
 
     #[test]
     fn moments_are_those_of_rfc_3339() {
@@ -205,6 +374,7 @@ mod tests {
                     let text = format!("{year:04}-{month:02}-{day:02}");
                     if let Some((year, month, day)) = date(&text) {
                         assert_eq!(days(year, month, day), expected, "{text}");
+                        assert_eq!(day_of(expected), (year, month, day));
                         expected += 1;
                     }
                 }

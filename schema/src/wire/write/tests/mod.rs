@@ -1,0 +1,1 @@
+//! Is what is written the answer that the specification wants?

@@ -1,0 +1,58 @@
+//! Where in the answer is the writer? A step with the steps before it, on the stack.
+//!
+//! A step costs nothing but its place there. A path is made only when there is an error to tell.
+
+use async_graphql_parser::Pos;
+
+use super::Step;
+use crate::plan::Output;
+
+/// A step into the answer, and those before it; the outermost has none before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trail<'t> {
+    before: Option<&'t Trail<'t>>,
+    into: Target<'t>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Target<'t> {
+    Data,
+    Output(&'t Output),
+    Item(usize),
+}
+
+impl<'t> Trail<'t> {
+    /// The data as a whole.
+    pub(super) const DATA: Trail<'static> = Trail { before: None, into: Target::Data };
+
+    /// Into a response key.
+    #[inline]
+    pub(super) fn output(&'t self, output: &'t Output) -> Trail<'t> {
+        Trail { before: Some(self), into: Target::Output(output) }
+    }
+
+    /// Into a list.
+    #[inline]
+    pub(super) fn item(&'t self, at: usize) -> Trail<'t> {
+        Trail { before: Some(self), into: Target::Item(at) }
+    }
+
+    /// All steps, and where the innermost field is asked for.
+    pub(super) fn path(&self) -> (Vec<Step>, Pos) {
+        let (mut path, mut asked) = (Vec::new(), None);
+        let mut here = Some(self);
+        while let Some(trail) = here {
+            match trail.into {
+                Target::Data => {}
+                Target::Output(output) => {
+                    asked.get_or_insert(output.at);
+                    path.push(Step::Key(output.key.clone()));
+                }
+                Target::Item(at) => path.push(Step::Index(at)),
+            }
+            here = trail.before;
+        }
+        path.reverse();
+        (path, asked.unwrap_or_default())
+    }
+}

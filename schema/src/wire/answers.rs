@@ -38,7 +38,13 @@ pub struct Failure(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(u32);
 
-/// What there is for one key.
+impl Place {
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// What there is for one key. Several items are there for a key only where it asks for a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Found {
     /// Nothing has this key.
@@ -48,7 +54,7 @@ pub enum Found {
     Failed(Failure),
     /// One message: the response of a call for this key alone, or an item with this key.
     One(Place, Message),
-    /// All items with this key, in their order.
+    /// Several items with this key, in their order.
     Many(Vec<(Place, Message)>),
 }
 

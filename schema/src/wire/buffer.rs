@@ -35,7 +35,7 @@ impl Primitive<'_> {
 }
 
 /// Protobuf's wire types.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Brackets {
     Varint = 0,
     Fixed64 = 1,

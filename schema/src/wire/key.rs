@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 
+use super::answers::Held;
 use super::buffer::{Buffer, Primitive};
+use super::keys::Normal;
 use super::scalar::{of_integer, parse_integer};
 use crate::graph::{Kind, Read, Wire};
 
@@ -52,6 +54,33 @@ pub fn encode_keys(field: &Read, keys: &[Key<'_>]) -> Vec<u8> {
         }
     }
     out.into_bytes()
+}
+
+impl Key<'_> {
+    /// Whether it is what an absent field holds.
+    pub(crate) fn is_zero(&self) -> bool {
+        match self {
+            Key::Integer(integer) => *integer == 0,
+            Key::Text(text) => text.is_empty(),
+            Key::Bytes(bytes) => bytes.is_empty(),
+        }
+    }
+}
+
+/// A key as the one that a field of this kind would be written with; `None` when it has no room for it.
+pub(crate) fn normal<'k>(wire: Wire, key: Key<'k>) -> Option<Normal<'k>> {
+    let fits = |integer| of_integer(wire, integer).map(|_| integer);
+    Some(match (wire, key) {
+        (Wire::String, Key::Text(_)) | (Wire::Bytes, Key::Bytes(_)) => Normal::Same(key),
+        (Wire::String, Key::Integer(integer)) => Normal::Other(Held::Text(integer.to_string().into())),
+        (Wire::String, Key::Bytes(_))
+        | (Wire::Bytes, Key::Text(_) | Key::Integer(_))
+        | (_, Key::Bytes(_)) => {
+            return None;
+        }
+        (_, Key::Integer(integer)) => fits(integer).map(|_| Normal::Same(key))?,
+        (_, Key::Text(text)) => Normal::Other(Held::Integer(fits(parse_integer(text)?)?)),
+    })
 }
 
 fn primitive(wire: Wire, key: Key<'_>) -> Option<Primitive<'_>> {

@@ -17,6 +17,7 @@ pub(crate) mod coerce;
 
 mod base64;
 mod scalar;
+pub(crate) mod scan;
 mod structure;
 mod time;
 mod well_known;

@@ -8,6 +8,7 @@ mod differential;
 mod forms;
 mod graphql_js;
 mod keys;
+mod reading;
 mod rules;
 mod samples;
 

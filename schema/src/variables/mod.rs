@@ -135,6 +135,14 @@ impl<'a> Variables<'a> {
         self.get(name).is_some_and(|source| matches!(source.given(), Given::Boolean(true)))
     }
 
+    /// A variable's truth value; `None` when it has none, as when it is null.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        match self.get(name)?.given() {
+            Given::Boolean(boolean) => Some(boolean),
+            _ => None,
+        }
+    }
+
     /// What stands at this place, a variable replaced by its value; `None` when it has none.
     pub(crate) fn resolve<'s>(&'s self, source: Source<'s>) -> Option<Source<'s>> {
         source.variable().map_or(Some(source), |name| self.get(name))
@@ -255,6 +263,15 @@ mod tests {
         let variables =
             Variables::read("{\"a\": false, \"b\": null, \"c\": true}", &declarations, &types).unwrap();
         assert_eq!(["a", "b", "c", "d"].map(|name| variables.is_true(name)), [false, false, true, false]);
+    }
+
+    #[test]
+    fn null_is_no_truth_value_and_hides_a_default() {
+        let declarations = declarations("query($a: Boolean!, $b: Boolean = true, $c: Boolean = true) { x }");
+        let types = Types::new();
+        let variables = Variables::read(r#"{"a": false, "b": null}"#, &declarations, &types).unwrap();
+        let values = ["a", "b", "c", "d"].map(|name| variables.boolean(name));
+        assert_eq!(values, [Some(false), None, Some(true), None]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use async_graphql_parser::types::ExecutableDocument;
 use http::uri::PathAndQuery;
 use turnout_control::id::{ServiceName, Version};
 use turnout_schema::Supergraph;
+use turnout_schema::dynamic::Introspection;
 use turnout_schema::guard::Limits;
 use turnout_schema::plan::Plan;
 
@@ -22,6 +23,8 @@ pub struct Generation {
     pub supergraph: Arc<Supergraph>,
     /// Who is called, in the order of the supergraph's members.
     pub callees: Vec<Callee>,
+    /// What the graph says about itself.
+    pub introspection: Introspection,
 }
 
 /// A version of a service that is called.
@@ -47,6 +50,11 @@ pub struct Prepared {
 }
 
 impl Generation {
+    /// What the graph says about itself.
+    pub fn introspection(&self) -> &Introspection {
+        &self.introspection
+    }
+
     /// The plan of an operation, from the cache or made now. `raw` is the document as the request has it, a
     /// JSON string with its quotes: it is looked up before anybody unescapes it.
     pub fn prepare(

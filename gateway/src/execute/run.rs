@@ -1,8 +1,18 @@
 //! One operation: its waves in order, the calls of a wave side by side, and the answer in one buffer.
+//!
+//! Everything happens on the task that asks: an operation that is dropped takes its calls with it. The fields
+//! of a mutation run one after the other, and none after one whose loss has already cost the whole data.
+
+use std::fmt;
 
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::admit::{self, Admitted};
+use super::answer;
+use super::call::{Call, Outbound};
+use super::fault::Fault;
+use super::wave::Progress;
 use crate::generation::{Generation, Prepared};
 use crate::upstream::Worker;
 
@@ -31,6 +41,12 @@ pub struct Operation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u64);
 
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// What goes back.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -53,8 +69,31 @@ pub enum Outcome {
     Refused,
 }
 
-/// Runs an operation.
+/// Runs a query or a mutation.
 pub async fn run(operation: &Operation<'_>) -> Answer {
-    let _ = operation;
-    Answer { body: Vec::new(), outcome: Outcome::Nothing }
+    perform(operation, &Outbound { operation }).await
+}
+
+/// Runs a query or a mutation with calls that somebody performs.
+pub(super) async fn perform<C: Call>(operation: &Operation<'_>, call: &C) -> Answer {
+    let admitted = match Admitted::read(operation) {
+        Ok(admitted) => admitted,
+        Err(faults) => return answer::refused(&faults),
+    };
+    let introspection = match admit::introspect(operation) {
+        Ok(introspection) => introspection,
+        Err(why) => {
+            let request_id = operation.request_id;
+            tracing::warn!(%request_id, why, "the graph has no answer about itself");
+            return answer::nothing(&Fault::internal(request_id));
+        }
+    };
+    let progress = Progress::new(operation, &admitted, call);
+    for stage in 0..operation.prepared.plan.stages.len() {
+        progress.stage(stage).await;
+        if progress.is_lost(stage) {
+            break;
+        }
+    }
+    answer::write(operation, &admitted.holds, introspection.as_ref(), &progress.into_brought())
 }

@@ -1,12 +1,23 @@
 //! What a caller learns of what went wrong: an error of GraphQL, with the code of the contract.
 //!
 //! A fault is written for a browser: whoever makes one has decided that its text may be seen there. What may
-//! not is masked, and the log has the rest under the same request id.
+//! not is masked, and the log has the rest under the same request id. `call` says what the failure of a call
+//! becomes, `field` what becomes of a value that cannot be written; `details`, `names` and `text` serve them.
+
+pub(super) mod call;
+pub(super) mod field;
+
+mod details;
+mod names;
+mod text;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
+use turnout_schema::variables;
 use turnout_schema::wire::write::Step;
+
+use super::run::RequestId;
 
 /// One entry of `errors`.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +46,17 @@ impl Fault {
         }
     }
 
+    /// A mistake of the gateway, of which only the log knows more.
+    pub(super) fn internal(request_id: RequestId) -> Fault {
+        Fault::new("INTERNAL_SERVER_ERROR", "Internal server error.").with_request_id(request_id)
+    }
+
+    /// The same with the name under which the log has the rest.
+    pub(super) fn with_request_id(mut self, request_id: RequestId) -> Fault {
+        self.extensions.insert("requestId".to_owned(), request_id.to_string().into());
+        self
+    }
+
     /// The fault as it stands in an answer.
     pub fn to_json(&self) -> Value {
         let mut error = Map::new();
@@ -55,5 +77,15 @@ impl Fault {
         extensions.extend(self.extensions.clone());
         error.insert("extensions".to_owned(), extensions.into());
         error.into()
+    }
+}
+
+impl From<&variables::Error> for Fault {
+    fn from(error: &variables::Error) -> Fault {
+        let place = |at: async_graphql_parser::Pos| (at.line, at.column);
+        Fault {
+            locations: error.location.map(place).into_iter().collect(),
+            ..Fault::new(variables::error::CODE, error.message.as_str())
+        }
     }
 }

@@ -1,0 +1,84 @@
+//! The one place where a call leaves an operation.
+//!
+//! A call is named by its fetch in the plan: who is called, by which path and how safely follows from it.
+//! Tests put answers of their own behind the trait; nothing else is replaced in them.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::time::Instant;
+
+use super::run::Operation;
+use crate::upstream::{Failure, Origin, Outgoing};
+
+/// The messages of a server stream. Dropping it cancels the call.
+pub(super) type Messages = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// Who performs calls.
+pub(super) trait Call: Sync {
+    /// Calls and waits for the whole answer.
+    fn call(
+        &self,
+        fetch: usize,
+        message: Bytes,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+
+    /// Calls and waits for the beginning of a stream.
+    fn open(&self, fetch: usize, message: Bytes) -> impl Future<Output = Result<Messages, Failure>> + Send;
+}
+
+/// Calls services.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outbound<'a> {
+    /// On whose behalf.
+    pub(super) operation: &'a Operation<'a>,
+}
+
+impl<'a> Outbound<'a> {
+    fn outgoing(&self, fetch: usize, message: Bytes, deadline: Instant) -> Option<Outgoing<'a>> {
+        let prepared = self.operation.prepared;
+        Some(Outgoing {
+            path: prepared.paths.get(fetch)?,
+            message,
+            metadata: self.operation.metadata,
+            safety: prepared.plan.fetches.get(fetch)?.rpc.safety,
+            deadline,
+            timeout: None,
+        })
+    }
+
+    fn callee(&self, fetch: usize) -> Option<&'a crate::generation::Callee> {
+        let member = self.operation.prepared.plan.fetches.get(fetch)?.member;
+        self.operation.generation.callees.get(member)
+    }
+}
+
+impl Call for Outbound<'_> {
+    async fn call(&self, fetch: usize, message: Bytes, deadline: Instant) -> Result<Bytes, Failure> {
+        let outgoing = self.outgoing(fetch, message, deadline);
+        let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
+        callee.pool.call(self.operation.worker, &outgoing).await
+    }
+
+    async fn open(&self, fetch: usize, message: Bytes) -> Result<Messages, Failure> {
+        let outgoing = self.outgoing(fetch, message, self.operation.deadline);
+        let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
+        let events = callee.pool.open(self.operation.worker, &outgoing).await?;
+        let next = |mut events: crate::upstream::exchange::Events| async move {
+            events.next().await.map(|message| (message, events))
+        };
+        Ok(stream::unfold(events, next).boxed())
+    }
+}
+
+/// A plan that does not belong to its generation: a mistake of ours, which takes down one field at most.
+fn nobody() -> Failure {
+    Failure {
+        code: tonic::Code::Internal,
+        message: "the plan calls somebody whom the generation does not know".to_owned(),
+        details: Bytes::new(),
+        origin: Origin::Nobody,
+    }
+}

@@ -1,0 +1,180 @@
+//! What a caller learns of a call that failed: the one table from gRPC's status to GraphQL's error.
+//!
+//! A service's own words pass only with the codes that are made for callers, and cleaned; everything else is
+//! one fixed sentence and a request id. The log has the words of every failed call, once, under that id.
+
+use tonic::Code;
+use turnout_schema::graph::{Argument, Safety};
+use turnout_schema::plan::{Fetch, Origin as Purpose};
+
+use super::Fault;
+use super::details::{self, Speech, Words};
+use super::text::clean;
+use crate::execute::run::Operation;
+use crate::generation::Callee;
+use crate::upstream::{Failure, Origin};
+
+/// The fault that the failure of a fetch's call is, without its place in the answer.
+pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure: &Failure) -> Fault {
+    let Some(fetch) = operation.prepared.plan.fetches.get(fetch) else {
+        return Fault::internal(operation.request_id);
+    };
+    let words = words(failure);
+    let speech =
+        Speech { arguments: arguments(operation, fetch), types: &operation.generation.supergraph.types };
+    let (details, localized) = match failure.origin {
+        Origin::Service => details::read(&failure.details, words, speech),
+        Origin::Nobody | Origin::Connection | Origin::Deadline | Origin::Answer | Origin::Overload => {
+            Default::default()
+        }
+    };
+    let own = match words {
+        Words::Open => localized.or_else(|| Some(clean(&failure.message)).filter(|text| !text.is_empty())),
+        Words::Masked => None,
+    };
+    let mut fault = Fault::new(code(failure), own.unwrap_or_else(|| sentence(failure).to_owned()));
+    if let Some(Callee { service, version, .. }) = operation.generation.callees.get(fetch.member) {
+        fault.extensions.insert("service".to_owned(), service.as_str().into());
+        fault.extensions.insert("serviceVersion".to_owned(), version.to_string().into());
+    }
+    if is_retryable(failure, fetch.rpc.safety) {
+        fault.extensions.insert("retryable".to_owned(), true.into());
+    }
+    fault.extensions.extend(details);
+    match words {
+        Words::Open => fault,
+        Words::Masked => fault.with_request_id(operation.request_id),
+    }
+}
+
+/// Tells the log of a failed call.
+pub(in crate::execute) fn log(operation: &Operation<'_>, fetch: usize, failure: &Failure) {
+    let fetch = operation.prepared.plan.fetches.get(fetch);
+    let callee = fetch.and_then(|fetch| operation.generation.callees.get(fetch.member));
+    tracing::warn!(
+        request_id = %operation.request_id,
+        service = callee.map(|callee| callee.service.as_str()),
+        version = callee.map(|callee| callee.version.to_string()),
+        rpc = fetch.map(|fetch| fetch.rpc.path()),
+        code = name(failure.code),
+        origin = failure.origin.as_str(),
+        text = clean(&failure.message),
+        "a call failed"
+    );
+}
+
+/// Whose words may pass.
+fn words(failure: &Failure) -> Words {
+    match (failure.origin, failure.code) {
+        (
+            Origin::Service,
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Aborted
+            | Code::ResourceExhausted,
+        ) => Words::Open,
+        (
+            Origin::Service
+            | Origin::Nobody
+            | Origin::Connection
+            | Origin::Deadline
+            | Origin::Answer
+            | Origin::Overload,
+            _,
+        ) => Words::Masked,
+    }
+}
+
+fn code(failure: &Failure) -> &'static str {
+    match failure.origin {
+        // Whatever was made of the call when time ran out, it is not the service that cancelled it.
+        Origin::Deadline => name(Code::DeadlineExceeded),
+        Origin::Service | Origin::Nobody | Origin::Connection | Origin::Answer | Origin::Overload => {
+            name(failure.code)
+        }
+    }
+}
+
+/// A code by its canonical name. A failure with OK is none that gRPC knows.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Cancelled => "CANCELLED",
+        Code::Ok | Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// What is said when the service's own words are not.
+fn sentence(failure: &Failure) -> &'static str {
+    match (failure.origin, failure.code) {
+        (Origin::Nobody, _) => "No instance of the service is running.",
+        (Origin::Connection, _) => "The service could not be reached.",
+        (Origin::Deadline, _) | (Origin::Service, Code::DeadlineExceeded) => {
+            "The service did not answer in time."
+        }
+        (Origin::Answer, Code::ResourceExhausted) => "The service sent a larger answer than is taken.",
+        (Origin::Answer, _) => "The service sent an answer that cannot be read.",
+        (Origin::Overload, _) => "Too many calls to the service are on their way.",
+        (Origin::Service, Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss) => {
+            "The service failed."
+        }
+        (Origin::Service, Code::Cancelled) => "The service gave up the call.",
+        (Origin::Service, Code::InvalidArgument | Code::OutOfRange) => {
+            "The service does not take these arguments."
+        }
+        (Origin::Service, Code::NotFound) => "The service does not know what was asked for.",
+        (Origin::Service, Code::AlreadyExists) => "It exists already.",
+        (Origin::Service, Code::PermissionDenied) => "The caller may not do this.",
+        (Origin::Service, Code::Unauthenticated) => "The service does not know who is calling.",
+        (Origin::Service, Code::ResourceExhausted) => "The service takes no more calls at the moment.",
+        (Origin::Service, Code::FailedPrecondition) => "The service cannot do this in its present state.",
+        (Origin::Service, Code::Aborted) => "Something else came in between.",
+        (Origin::Service, Code::Unimplemented) => "The service does not offer this.",
+        (Origin::Service, Code::Unavailable) => "The service is not available at the moment.",
+    }
+}
+
+/// Whether the same request may succeed and do no harm when it is sent again.
+fn is_retryable(failure: &Failure, safety: Safety) -> bool {
+    let is_safe = match safety {
+        Safety::ReadOnly | Safety::Idempotent => true,
+        Safety::Once => false,
+    };
+    match (failure.origin, failure.code) {
+        // The call may have been under way when time ran out or the connection broke.
+        (Origin::Deadline, _) | (_, Code::DeadlineExceeded) | (Origin::Connection, Code::Unavailable) => {
+            is_safe
+        }
+        (Origin::Service | Origin::Nobody | Origin::Connection | Origin::Answer | Origin::Overload, code) => {
+            code == Code::Unavailable
+        }
+    }
+}
+
+/// The arguments of the field that a fetch is for. Nobody gives any to the lookup of an entity.
+fn arguments<'a>(operation: &Operation<'a>, fetch: &Fetch) -> &'a [Argument] {
+    let graph = &operation.generation.supergraph;
+    match fetch.origin {
+        Purpose::Root(at) => graph.roots.get(at).map_or(&[], |root| &root.what.field.arguments),
+        Purpose::Extension(at) => graph.extensions.get(at).map_or(&[], |added| &added.what.field.arguments),
+        Purpose::Lookup(_) => &[],
+    }
+}

@@ -1,0 +1,133 @@
+//! Keys in calls: how many, how many at a time, and what becomes of unknown ones.
+
+use prost::Message;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tonic::Code;
+use turnout_samples::contract::shop::catalog::v1 as catalog;
+use turnout_samples::contract::shop::reviews::v1 as reviews;
+
+use super::world::{CALL, Sent, World, failure, orders_of, product, user_ids, users_by};
+use crate::upstream::Failure;
+
+const USERS: &str = "{ orders { orders { user { id } } } }";
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("U{number:03}")).collect()
+}
+
+/// Asks for the users of orders, one order a user.
+async fn users(count: usize, batch: impl Fn(&[u8]) -> Result<Vec<u8>, Failure> + Sync) -> (Value, Vec<Sent>) {
+    let world = World::new();
+    let names = names(count);
+    let answers = |method: &str, message: &[u8]| match method {
+        "ListOrders" => Ok(orders_of(names.iter().map(String::as_str))),
+        _ => batch(message),
+    };
+    world.ask(USERS, answers).await
+}
+
+/// What a user is in the answer, by its order.
+fn user_of(answer: &Value, order: usize) -> &Value {
+    &answer["data"]["orders"]["orders"][order]["user"]
+}
+
+/// A service that answers for all keys or for none.
+fn atomic<'u>(unknown: impl Fn(&str) -> bool + Sync + 'u) -> impl Fn(&[u8]) -> Result<Vec<u8>, Failure> + 'u {
+    move |message| match user_ids(message).iter().find(|id| unknown(id)) {
+        Some(id) => Err(failure(Code::NotFound, &format!("no user {id}"))),
+        None => Ok(users_by(message)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_has_more_keys_than_the_service_takes() {
+    let begin = Instant::now();
+    let (answer, sent) = users(250, |message| Ok(users_by(message))).await;
+    let sizes: Vec<usize> = sent[1..].iter().map(|sent| user_ids(&sent.message).len()).collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    assert_eq!(begin.elapsed(), CALL * 2);
+    assert_eq!(user_of(&answer, 249)["id"], "U249");
+    assert_eq!(answer.get("errors"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_takes_one_key_is_not_flooded() {
+    let world = World::new();
+    let answers = |method: &str, message: &[u8]| match method {
+        "ListProducts" => {
+            let products = (0..40).map(|number| product(&format!("P{number}"))).collect();
+            Ok(catalog::ListProductsResponse { products, ..Default::default() }.encode_to_vec())
+        }
+        _ => match reviews::GetAverageRatingRequest::decode(message).unwrap().product_id.as_str() {
+            "P7" => Err(failure(Code::NotFound, "no product P7")),
+            "P8" => Err(failure(Code::Internal, "row 8 is broken")),
+            _ => Ok(reviews::GetAverageRatingResponse { average_rating: Some(4.5), review_count: 2 }
+                .encode_to_vec()),
+        },
+    };
+    let begin = Instant::now();
+    let (answer, sent) = world.ask("{ products { products { averageRating } } }", answers).await;
+    assert_eq!(sent.len(), 41);
+    assert_eq!(begin.elapsed(), CALL * 4, "three rounds of at most 16 after the list");
+    let products = answer["data"]["products"]["products"].as_array().unwrap();
+    let missing: Vec<usize> = (0..40).filter(|at| products[*at]["averageRating"].is_null()).collect();
+    assert_eq!(missing, [7, 8]);
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["errors"][0]["path"], json!(["products", "products", 8, "averageRating"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_unknown_key_does_not_cost_a_batch() {
+    let (answer, sent) = users(8, atomic(|id| id == "U005")).await;
+    for order in 0..8 {
+        assert_eq!(user_of(&answer, order).is_null(), order == 5, "{order}");
+    }
+    assert_eq!(answer.get("errors"), None);
+    // The batch, then two calls for each of three halvings.
+    assert_eq!(sent.len() - 1, 1 + 2 * 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn halving_never_takes_more_than_two_calls_a_key() {
+    let (answer, sent) = users(16, atomic(|_| true)).await;
+    assert_eq!(sent.len() - 1, 31);
+    assert_eq!(answer.get("errors"), None);
+    assert!((0..16).all(|order| user_of(&answer, order).is_null()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn halving_ends_with_the_operations_allowance() {
+    let (answer, sent) = users(100, atomic(|_| true)).await;
+    assert_eq!(sent.len() - 1, 1 + 64);
+    let errors = answer["errors"].as_array().unwrap();
+    assert!(errors.iter().all(|error| error["extensions"]["code"] == "NOT_FOUND"));
+    assert!(!errors.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_batch_costs_its_own_keys_only() {
+    let batch = |message: &[u8]| match user_ids(message).contains(&"U000".to_owned()) {
+        true => Err(failure(Code::Unavailable, "10.1.2.3 is restarting")),
+        false => Ok(users_by(message)),
+    };
+    let (answer, sent) = users(150, batch).await;
+    assert_eq!(sent.len(), 3);
+    assert_eq!(user_of(&answer, 0), &Value::Null);
+    assert_eq!(user_of(&answer, 149)["id"], "U149");
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 100);
+    assert_eq!(errors[99]["path"], json!(["orders", "orders", 99, "user"]));
+    assert!(!answer.to_string().contains("10.1.2.3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_nobody_asked_for_are_not_listened_to() {
+    let batch = |_: &[u8]| {
+        let users = ["U9", "U000", "U8"].map(super::world::user).to_vec();
+        Ok(turnout_samples::contract::shop::users::v2::BatchGetUsersResponse { users }.encode_to_vec())
+    };
+    let (answer, _) = users(2, batch).await;
+    assert_eq!(user_of(&answer, 0)["id"], "U000");
+    assert_eq!(user_of(&answer, 1), &Value::Null);
+}

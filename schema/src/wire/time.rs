@@ -70,21 +70,12 @@ pub(crate) fn write_moment((seconds, nanos): Seconds, out: &mut Vec<u8>) -> Opti
         out.push(mark);
         digits(number.unsigned_abs(), 2, out);
     }
-    let (scale, count) = match nanos {
-        0 => (SECOND, 0),
-        _ if nanos % 1_000_000 == 0 => (1_000_000, 3),
-        _ if nanos % 1000 == 0 => (1000, 6),
-        _ => (1, 9),
-    };
-    if count > 0 {
-        out.push(b'.');
-        digits(u64::from(nanos / scale), count, out);
-    }
+    write_fraction(nanos, out);
     out.push(b'Z');
     Some(())
 }
 
-/// Writes a length of time, with as many digits of a fraction as it needs.
+/// Writes a length of time, with digits of a fraction as a moment has them.
 pub(crate) fn write_duration((seconds, nanos): Seconds, out: &mut Vec<u8>) -> Option<()> {
     let fraction = nanos.unsigned_abs();
     let whole = seconds.unsigned_abs();
@@ -97,12 +88,7 @@ pub(crate) fn write_duration((seconds, nanos): Seconds, out: &mut Vec<u8>) -> Op
         out.push(b'-');
     }
     out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    if fraction > 0 {
-        out.push(b'.');
-        digits(u64::from(fraction), 9, out);
-        let zeros = out.iter().rev().take_while(|digit| **digit == b'0').count();
-        out.truncate(out.len() - zeros);
-    }
+    write_fraction(fraction, out);
     out.push(b's');
     Some(())
 }
@@ -119,6 +105,18 @@ pub(crate) fn write_date((year, month, day): (i64, i64, i64), out: &mut Vec<u8>)
         digits(number.unsigned_abs(), 2, out);
     }
     Some(())
+}
+
+/// Writes nanoseconds behind a point.
+fn write_fraction(nanos: u32, out: &mut Vec<u8>) {
+    let (scale, count) = match nanos {
+        0 => return,
+        _ if nanos % 1_000_000 == 0 => (1_000_000, 3),
+        _ if nanos % 1000 == 0 => (1000, 6),
+        _ => (1, 9),
+    };
+    out.push(b'.');
+    digits(u64::from(nanos / scale), count, out);
 }
 
 /// Writes the last digits of a number, so many of them.
@@ -249,8 +247,9 @@ mod tests {
     fn lengths_of_time_are_written_with_their_sign() {
         for (seconds, nanos, expected) in [
             (0, 0, Some("0s")),
-            (3, 500_000_000, Some("3.5s")),
-            (-3, -500_000_000, Some("-3.5s")),
+            (3, 500_000_000, Some("3.500s")),
+            (-3, -500_000_000, Some("-3.500s")),
+            (0, 1_500_000, Some("0.001500s")),
             (0, -1, Some("-0.000000001s")),
             (10, 0, Some("10s")),
             (315_576_000_000, 0, Some("315576000000s")),

@@ -4,13 +4,16 @@
 //! have a table.
 
 use super::Why;
-
-/// How deep groups that nobody knows may lie in each other.
-const GROUPS_MAX: usize = 100;
+use crate::wire::buffer::Brackets;
+use crate::wire::index::Malformed;
+use crate::wire::scan;
 
 /// The fields of a message, in the order of the bytes. It ends after an error.
 #[derive(Clone, Debug)]
-pub(crate) struct Fields<'b>(&'b [u8]);
+pub(crate) struct Fields<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
 
 /// What a field is in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,87 +58,42 @@ impl<'b> Raw<'b> {
 
 /// The fields of a message.
 pub(crate) fn fields(bytes: &[u8]) -> Fields<'_> {
-    Fields(bytes)
+    Fields { bytes, at: 0 }
 }
 
 impl<'b> Iterator for Fields<'b> {
     type Item = Result<(u32, Raw<'b>), Why>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
+        if self.at >= self.bytes.len() {
             return None;
         }
         let field = self.field();
-        if field.is_none() {
-            self.0 = &[];
+        if field.is_err() {
+            self.at = self.bytes.len();
         }
-        Some(field.ok_or(Why::Malformed))
+        Some(field.map_err(|_| Why::Malformed))
     }
 }
 
 impl<'b> Fields<'b> {
-    fn field(&mut self) -> Option<(u32, Raw<'b>)> {
-        let (number, wire_type) = self.tag()?;
-        let raw = match wire_type {
-            3 => self.skip_group(number)?,
-            _ => self.raw(wire_type)?,
+    fn field(&mut self) -> Result<(u32, Raw<'b>), Malformed> {
+        let (bytes, end) = (self.bytes, self.bytes.len());
+        let (number, brackets, at) = scan::tag(bytes, self.at, end)?;
+        let (raw, at) = match brackets {
+            Brackets::Varint => scan::varint(bytes, at, end).map(|(value, at)| (Raw::Varint(value), at))?,
+            Brackets::Fixed64 => {
+                scan::fixed64(bytes, at, end).map(|(value, at)| (Raw::Fixed64(value), at))?
+            }
+            Brackets::Fixed32 => {
+                scan::fixed32(bytes, at, end).map(|(value, at)| (Raw::Fixed32(value), at))?
+            }
+            Brackets::Length => scan::length(bytes, at, end)
+                .map(|(start, end)| (Raw::Bytes(bytes.get(start..end).unwrap_or_default()), end))?,
+            Brackets::Open | Brackets::Close => (Raw::Group, scan::skip(bytes, number, brackets, at, end)?),
         };
-        Some((number, raw))
-    }
-
-    fn tag(&mut self) -> Option<(u32, u32)> {
-        let tag = u32::try_from(self.varint()?).ok()?;
-        (tag >> 3 > 0).then_some((tag >> 3, tag & 7))
-    }
-
-    /// A value that is no group.
-    fn raw(&mut self, wire_type: u32) -> Option<Raw<'b>> {
-        Some(match wire_type {
-            0 => Raw::Varint(self.varint()?),
-            1 => Raw::Fixed64(u64::from_le_bytes(*self.take(8)?.first_chunk()?)),
-            2 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                Raw::Bytes(self.take(length)?)
-            }
-            5 => Raw::Fixed32(u32::from_le_bytes(*self.take(4)?.first_chunk()?)),
-            _ => return None,
-        })
-    }
-
-    fn skip_group(&mut self, number: u32) -> Option<Raw<'b>> {
-        let mut open = vec![number];
-        while let Some(innermost) = open.last() {
-            match self.tag()? {
-                (number, 3) if open.len() < GROUPS_MAX => open.push(number),
-                (number, 4) if number == *innermost => {
-                    open.pop();
-                }
-                (_, 3 | 4) => return None,
-                (_, wire_type) => {
-                    self.raw(wire_type)?;
-                }
-            }
-        }
-        Some(Raw::Group)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for (at, byte) in self.0.iter().take(10).enumerate() {
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if *byte < 0x80 {
-                self.0 = self.0.get(at + 1..)?;
-                // The tenth byte has room for one bit.
-                return (at < 9 || *byte < 2).then_some(value);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
+        self.at = at;
+        Ok((number, raw))
     }
 }
 

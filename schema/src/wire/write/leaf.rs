@@ -4,10 +4,9 @@
 //! bit makes a truth value true. Where something cannot be said in JSON it is not, and the field hears why.
 
 use super::Why;
-use super::fields::{Raw, fields};
 use super::text;
 use crate::graph::{Form, Wire};
-use crate::wire::base64;
+use crate::wire::{base64, scan};
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,23 +27,19 @@ pub(super) struct Content<'b> {
 }
 
 impl Content<'_> {
-    /// The zero of every kind.
-    pub(super) const ZERO: Content<'static> = Content { bits: 0, bytes: &[] };
-
     /// Whether it is the zero of its kind.
     pub(super) fn is_zero(self, wire: Wire) -> bool {
         match wire {
             Wire::String | Wire::Bytes => self.bytes.is_empty(),
-            Wire::Int32 | Wire::Uint32 | Wire::Sint32 | Wire::Fixed32 | Wire::Sfixed32 | Wire::Float => {
+            // Zero has two signs.
+            Wire::Float => f32::from_bits(self.bits as u32) == 0.0,
+            Wire::Double => f64::from_bits(self.bits) == 0.0,
+            Wire::Int32 | Wire::Uint32 | Wire::Sint32 | Wire::Fixed32 | Wire::Sfixed32 => {
                 self.bits as u32 == 0
             }
-            Wire::Double
-            | Wire::Int64
-            | Wire::Uint64
-            | Wire::Sint64
-            | Wire::Fixed64
-            | Wire::Sfixed64
-            | Wire::Bool => self.bits == 0,
+            Wire::Int64 | Wire::Uint64 | Wire::Sint64 | Wire::Fixed64 | Wire::Sfixed64 | Wire::Bool => {
+                self.bits == 0
+            }
         }
     }
 }
@@ -72,52 +67,12 @@ pub(super) fn scalar(wire: Wire, form: Form, content: Content<'_>, out: &mut Vec
     Ok(())
 }
 
-/// The integer that the bits of this kind mean; `None` for a kind that is none of integers.
-pub(super) fn integer_of(wire: Wire, bits: u64) -> Option<i128> {
-    Some(match wire {
-        Wire::Int32 | Wire::Sfixed32 => i128::from(bits as i32),
-        Wire::Uint32 | Wire::Fixed32 => i128::from(bits as u32),
-        Wire::Sint32 => i128::from(unzigzag(u64::from(bits as u32))),
-        Wire::Int64 | Wire::Sfixed64 => i128::from(bits as i64),
-        Wire::Uint64 | Wire::Fixed64 => i128::from(bits),
-        Wire::Sint64 => i128::from(unzigzag(bits)),
-        Wire::Bool | Wire::Float | Wire::Double | Wire::String | Wire::Bytes => return None,
-    })
-}
-
 /// The value in a wrapper: its field 1, or the zero of its kind.
 pub(super) fn unwrapped(wire: Wire, bytes: &[u8]) -> Result<Content<'_>, Why> {
-    let mut content = Content::ZERO;
-    for field in fields(bytes) {
-        if let (1, raw) = field? {
-            content = taken(wire, raw)?;
-        }
-    }
-    Ok(content)
-}
-
-fn taken(wire: Wire, raw: Raw<'_>) -> Result<Content<'_>, Why> {
-    match (wire, raw) {
-        (Wire::String | Wire::Bytes, Raw::Bytes(bytes)) => Ok(Content { bits: 0, bytes }),
-        (Wire::Double | Wire::Fixed64 | Wire::Sfixed64, Raw::Fixed64(bits)) => {
-            Ok(Content { bits, bytes: &[] })
-        }
-        (Wire::Float | Wire::Fixed32 | Wire::Sfixed32, Raw::Fixed32(bits)) => {
-            Ok(Content { bits: bits.into(), bytes: &[] })
-        }
-        (
-            Wire::Int32
-            | Wire::Int64
-            | Wire::Uint32
-            | Wire::Uint64
-            | Wire::Sint32
-            | Wire::Sint64
-            | Wire::Bool,
-            Raw::Varint(bits),
-        ) => Ok(Content { bits, bytes: &[] }),
-        (_, Raw::Varint(_) | Raw::Fixed64(_) | Raw::Fixed32(_) | Raw::Bytes(_) | Raw::Group) => {
-            Err(Why::Malformed)
-        }
+    match scan::wrapped(bytes, wire) {
+        Ok(scan::Value::Number(bits)) => Ok(Content { bits, bytes: &[] }),
+        Ok(scan::Value::Bytes(bytes)) => Ok(Content { bits: 0, bytes }),
+        Err(_) => Err(Why::Malformed),
     }
 }
 

@@ -5,12 +5,12 @@
 //! one key the last one counts.
 
 use super::cell::content;
-use super::leaf::integer_of;
 use super::trail::Trail;
 use super::{Miss, Outcome, Row, Why, Writer};
 use crate::graph::{Kind, Wire};
 use crate::plan::{Cell as Field, Inside, Shape};
 use crate::wire::index::{Cell, Items};
+use crate::wire::scan;
 
 /// The key of an entry. One map has keys of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,14 +107,14 @@ impl<'a> Writer<'_, 'a> {
 
 impl<'a> Row<'a> {
     /// The values of a repeated field.
-    pub(super) fn items(self, cell: Cell) -> std::iter::Flatten<std::option::IntoIter<Items<'a>>> {
+    fn items(self, cell: Cell) -> std::iter::Flatten<std::option::IntoIter<Items<'a>>> {
         self.0.map(|(response, _)| response.items(cell)).into_iter().flatten()
     }
 }
 
 fn entry_key(kind: Wire, entry: Row<'_>, cell: Cell) -> EntryKey<'_> {
     let content = content(entry, cell);
-    match (kind, integer_of(kind, content.bits)) {
+    match (kind, scan::integer(kind, content.bits)) {
         (_, Some(integer)) => EntryKey::Integer(integer),
         (Wire::Bool, None) => EntryKey::Integer(i128::from(content.bits != 0)),
         (_, None) => EntryKey::Text(content.bytes),

@@ -28,11 +28,13 @@ static ECHO: LazyLock<Echo> = LazyLock::new(|| {
     let descriptors = Descriptors::read(bytes).expect("the seed is a descriptor set");
     let subgraph = subgraph::read("echo", "1.0.0", &descriptors, Exposure::All).subgraph;
     let root = subgraph.roots.iter().find(|root| &*root.rpc.method == "Echo").expect("echo has it");
-    let document = parse_query("query($v: EverythingInput) { echo(everything: $v) }").expect("the document is right");
+    let document =
+        parse_query("query($v: EverythingInput) { echo(everything: $v) }").expect("the document is right");
     let operation = &document.operations.iter().next().expect("there is one").1.node;
     let Selection::Field(field) = &operation.selection_set.node.items[0].node else { unreachable!() };
     Echo {
-        declarations: Declaration::read(&operation.variable_definitions, &subgraph.types).expect("types exist"),
+        declarations: Declaration::read(&operation.variable_definitions, &subgraph.types)
+            .expect("types exist"),
         request: Request::new(Takes::from(root), &field.node.arguments, &subgraph.types).expect("it fits"),
         message: descriptors.pool().get_message_by_name(&root.rpc.request).expect("it is there"),
         types: subgraph.types,

@@ -25,6 +25,8 @@ pub(crate) enum Target {
     Variables,
     /// Operations on graphs
     Plan,
+    /// Bytes of responses
+    Answer,
 }
 
 impl Target {
@@ -34,6 +36,7 @@ impl Target {
             Target::Descriptors => "descriptors",
             Target::Variables => "variables",
             Target::Plan => "plan",
+            Target::Answer => "answer",
         }
     }
 
@@ -44,6 +47,7 @@ impl Target {
             Target::Descriptors => &["-rss_limit_mb=1024", "-timeout=5"],
             Target::Variables => &["-max_len=4096"],
             Target::Plan => &["-dict=graphql.dict", "-max_len=4096", "-timeout=5"],
+            Target::Answer => &["-max_len=4096", "-timeout=5"],
         }
     }
 }

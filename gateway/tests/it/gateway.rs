@@ -106,6 +106,16 @@ impl Gateway {
         answer.json()["lease"].as_str().unwrap().to_owned()
     }
 
+    /// The services that are in the graph now.
+    pub(crate) async fn graph_members(&self) -> Vec<String> {
+        let uri = format!("{}/graphql", self.admin());
+        let body = json!({ "query": "{ graph { members { service } } }" }).to_string();
+        let request = Request::post(uri).header("content-type", "application/json");
+        let answer = self.send(request.body(Full::new(body.into())).unwrap()).await.json();
+        let members = answer["data"]["graph"]["members"].as_array().cloned().unwrap_or_default();
+        members.iter().map(|member| member["service"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// The names of all instances: `catalog/a`.
     pub(crate) async fn instances(&self) -> Vec<String> {
         let listed = self.get("/registry/v1/services").await.json();

@@ -11,4 +11,5 @@ mod malformed;
 mod persistence;
 mod process;
 mod registration;
+mod scenario;
 mod watching;

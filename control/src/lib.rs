@@ -7,5 +7,6 @@
 
 pub mod id;
 pub mod lease;
+pub mod lineup;
 pub mod registration;
 pub mod registry;

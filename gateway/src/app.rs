@@ -22,9 +22,11 @@ use crate::http::listener::Listener;
 use crate::http::public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
+use crate::reconcile::{self, Exposures};
 use crate::registry::serve::Registrar;
 use crate::registry::{self, Embedded};
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Meters, Telemetry};
+use crate::upstream::fleet::Fleet;
 
 /// For requests that run when the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -84,17 +86,27 @@ impl App {
         let (directory, grace) = (config.data.clone(), config.registry.grace);
         let opened = tokio::task::spawn_blocking(move || Embedded::open(&directory, clock, grace)).await;
         let registry = Arc::new(opened.unwrap_or(Err(registry::Error::Stopping)).map_err(Error::Registry)?);
+        let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
+        telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
         let public_socket = bind(config.listen).await?;
         let admin_socket = bind(config.admin.listen).await?;
 
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
+        let (exposures, exposures_now) = watch::channel(Exposures::read(config));
+        let (reconciler, published) = reconcile::new(reconcile::Sources {
+            registry: registry.clone(),
+            fleet: Arc::new(Fleet {}),
+            exposures: exposures_now,
+            meters,
+        });
+        telemetry.metrics().watch_generation(&published.generations);
         let health = Health { stop: stop.clone(), registry: registry.clone() };
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
-            ops: ops::schema(ops::Facts { registry: registry.clone(), clock }),
+            ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: access_now,
@@ -112,7 +124,9 @@ impl App {
             telemetry,
         };
         background.spawn(registry.expire(stop.clone()));
-        let live = Live { terms, access, hangups: signal(SignalKind::hangup()).map_err(Error::Signals)? };
+        background.spawn(reconcile::run(reconciler, stop.clone()));
+        let hangups = signal(SignalKind::hangup()).map_err(Error::Signals)?;
+        let live = Live { terms, access, exposures, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let public = Listener::new("public", public_socket, public::router(health));
         background.spawn(public.run(connections.clone(), stop.clone(), abort.clone()));

@@ -13,6 +13,7 @@ pub mod generation;
 pub mod http;
 pub mod launch;
 pub mod ops;
+pub mod reconcile;
 pub mod registry;
 pub mod telemetry;
 pub mod upstream;

@@ -4,6 +4,7 @@
 //! `view` is what can be asked; here it is served. Texts are measured before async-graphql parses
 //! them, whose own limits a few hundred bytes can defeat.
 
+mod graph;
 mod view;
 
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
 use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
 use crate::http::body;
+use crate::reconcile::Report;
 use crate::registry::Embedded;
 
 /// The executable schema.
@@ -36,6 +39,8 @@ pub struct Facts {
     pub registry: Arc<Embedded>,
     /// When the gateway started.
     pub clock: Clock,
+    /// How the graph stands.
+    pub graph: watch::Receiver<Arc<Report>>,
 }
 
 /// Builds the schema.

@@ -1,4 +1,4 @@
-//! What operators can ask: the gateway, services, versions, instances, and what changes.
+//! What operators can ask: the gateway, its graph, services, versions, instances, and what changes.
 //!
 //! Descriptions here are what a person reads in a schema browser.
 
@@ -11,6 +11,7 @@ use turnout_control::id::ServiceName;
 use turnout_control::registry::{Registered, Service as Known, Snapshot, Standing, VersionRecord};
 
 use super::Facts;
+use super::graph::{self, Graph};
 use crate::clock::rfc3339;
 
 /// What can be asked.
@@ -97,6 +98,11 @@ impl Query {
             uptime_seconds: facts.clock.age().as_secs_f64(),
             revision: facts.registry.snapshot().revision.to_string(),
         })
+    }
+
+    /// The graph that is served, and what was found while it was made.
+    async fn graph(&self, ctx: &Context<'_>) -> async_graphql::Result<Graph> {
+        Ok(graph::view(&ctx.data::<Facts>()?.graph.borrow()))
     }
 
     /// All services by name.

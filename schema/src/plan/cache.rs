@@ -1,5 +1,6 @@
 //! Which plans are at hand? The plans of one graph, by the text they were asked with.
 //!
+//! What is kept is the caller's: a plan, or a plan with what was made ready beside it.
 //! Looking one up copies nothing: the text is only hashed and compared. The key is the text as the caller
 //! has it, so that a document can be found before it is unescaped; two spellings of one document are two
 //! entries. A cache belongs to one graph and dies with it, so nothing is ever invalidated. It is bounded:
@@ -11,32 +12,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Plan;
-
-/// The plans of one graph.
+/// The plans of one graph, each kept as a `P`.
 #[derive(Debug)]
-pub struct Cache {
-    by_text: HashMap<Box<str>, Vec<Entry>>,
+pub struct Cache<P> {
+    by_text: HashMap<Box<str>, Vec<Entry<P>>>,
     plans: usize,
     plans_max: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Entry<P> {
     operation: Option<Box<str>>,
-    plan: Arc<Plan>,
+    plan: Arc<P>,
     /// Since the cache was last full.
     used: AtomicBool,
 }
 
-impl Cache {
+impl<P> Cache<P> {
     /// A cache for so many plans, at least one.
-    pub fn new(plans_max: usize) -> Cache {
+    pub fn new(plans_max: usize) -> Cache<P> {
         Cache { by_text: HashMap::new(), plans: 0, plans_max: plans_max.max(1) }
     }
 
     /// The plan of an operation of this text.
-    pub fn get(&self, text: &str, operation: Option<&str>) -> Option<Arc<Plan>> {
+    pub fn get(&self, text: &str, operation: Option<&str>) -> Option<Arc<P>> {
         let entries = self.by_text.get(text)?;
         let entry = entries.iter().find(|entry| entry.operation.as_deref() == operation)?;
         entry.used.store(true, Ordering::Relaxed);
@@ -44,7 +43,7 @@ impl Cache {
     }
 
     /// Keeps a plan. One that is there already stays, so that all requests share it.
-    pub fn put(&mut self, text: &str, operation: Option<&str>, plan: Arc<Plan>) -> Arc<Plan> {
+    pub fn put(&mut self, text: &str, operation: Option<&str>, plan: Arc<P>) -> Arc<P> {
         if let Some(known) = self.get(text, operation) {
             return known;
         }
@@ -95,6 +94,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Plan;
     use super::*;
     use crate::compose::{Locks, compose};
     use crate::fixture;

@@ -89,7 +89,7 @@ pub enum Origin {
 }
 
 /// What the operator says about a service, in `turnout.yaml`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exposure {
     /// Public is what the service's own options say.
     Annotated,

@@ -16,13 +16,13 @@ use turnout_samples::contract::shop::reviews::v1 as reviews;
 use turnout_samples::contract::shop::users::v2 as users;
 use turnout_schema::Descriptors;
 use turnout_schema::compose::{Locks, compose};
-use turnout_schema::dynamic::Introspection;
 use turnout_schema::plan::plan;
 use turnout_schema::subgraph::{self, Exposure};
 
 use crate::execute::call::{Call, Messages};
 use crate::execute::run::{Answer, Operation, RequestId, perform};
-use crate::generation::{Callee, Generation, Prepared};
+use crate::generation::{Callee, Generation, Graph, Prepared};
+use crate::telemetry::Meters;
 use crate::upstream::pool::Pool;
 use crate::upstream::{Failure, Origin, Worker};
 
@@ -45,23 +45,19 @@ impl World {
             subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
         };
         let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
-        let callee = |member: &turnout_schema::supergraph::Member| Callee {
-            service: member.service.parse().unwrap(),
-            version: member.version.parse().unwrap(),
-            pool: Arc::new(Pool {}),
+        let callee = |member: &turnout_schema::supergraph::Member| {
+            let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
+            Callee::new(service, version, Arc::new(Pool {}), &Meters::new())
         };
         let callees = supergraph.members.iter().map(callee).collect();
-        let introspection = Introspection::new(&supergraph).unwrap();
-        let generation = Generation { supergraph: Arc::new(supergraph), callees, introspection };
+        let generation = Generation::new(1, Graph::new(supergraph).unwrap(), callees);
         World { generation, metadata: HeaderMap::new() }
     }
 
     pub(super) fn prepare(&self, text: &str) -> Prepared {
         let document = async_graphql_parser::parse_query(text).unwrap();
         let plan = plan(&self.generation.supergraph, &document, None).unwrap();
-        let paths = plan.fetches.iter().map(|fetch| fetch.rpc.path().parse().unwrap()).collect();
-        let asks = text.contains("__schema") || text.contains("__type(");
-        Prepared { plan, paths, document: asks.then_some(document) }
+        Prepared::new(plan, document).unwrap()
     }
 
     pub(super) fn operation<'a>(&'a self, prepared: &'a Prepared, variables: &'a str) -> Operation<'a> {

@@ -56,6 +56,9 @@ const TYPES: [&str; 30] = [
 ];
 const KEYS: [&str; 7] = ["int32", "sint64", "uint64", "fixed32", "sfixed64", "bool", "string"];
 
+/// How many messages and selections are tried on one proto.
+const CASES: usize = 8;
+
 /// Decisions from bytes; zero when there are no more, so that everything ends.
 struct Dice<'b>(std::slice::Iter<'b, u8>);
 
@@ -613,32 +616,37 @@ fn answer(graph: &Supergraph, document: &str, bytes: Vec<u8>) -> Result<(Json, V
 }
 
 proptest! {
+    // PROPTEST_CASES says how many protos.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_written_is_what_the_bytes_say(
         shape in prop::collection::vec(any::<u8>(), 80),
-        content in prop::collection::vec(any::<u8>(), 0..400),
-        selection in prop::collection::vec(any::<u8>(), 0..200),
+        // Many for each proto: most of the time goes into compiling it.
+        cases in prop::collection::vec(
+            (prop::collection::vec(any::<u8>(), 0..400), prop::collection::vec(any::<u8>(), 0..200)),
+            CASES,
+        ),
     ) {
         let proto = proto(&mut Dice(shape.iter()));
         let descriptor = fixture::service("t", &proto).pool().get_message_by_name("t.v1.Ask").unwrap();
         let graph = compose(&[fixture::subgraph("t", &proto)], &Locks::default()).supergraph.unwrap();
-        let bytes = bytes(&mut Dice(content.iter()), &descriptor, 0);
-        let message = DynamicMessage::decode(descriptor, &bytes[..]).unwrap();
-
-        let mut oracle =
-            Oracle { graph: &graph, dice: Dice(selection.iter()), path: vec!["do".into()], errors: Vec::new() };
-        let picked = oracle.pick("Ask", 0);
-        let mut text = String::new();
-        Oracle::text(&picked, &mut text);
-        let expected = oracle.object("Ask", &picked, &message).unwrap_or(Json::Null);
-        let (data, errors) = answer(&graph, &format!("{{ do {text} }}"), bytes).unwrap();
-        prop_assert_eq!(&data, &json!({ "do": expected }), "{} {}", proto, text);
-        let paths: Vec<String> = errors.iter().map(|(path, _)| path.clone()).collect();
-        prop_assert_eq!(paths, oracle.errors);
-        let meant = |why| matches!(why, Why::NotFinite | Why::Malformed | Why::Null);
-        prop_assert!(errors.iter().all(|(_, why)| meant(*why)), "{:?}", errors);
+        for (content, selection) in &cases {
+            let bytes = bytes(&mut Dice(content.iter()), &descriptor, 0);
+            let message = DynamicMessage::decode(descriptor.clone(), &bytes[..]).unwrap();
+            let dice = Dice(selection.iter());
+            let mut oracle = Oracle { graph: &graph, dice, path: vec!["do".into()], errors: Vec::new() };
+            let picked = oracle.pick("Ask", 0);
+            let mut text = String::new();
+            Oracle::text(&picked, &mut text);
+            let expected = oracle.object("Ask", &picked, &message).unwrap_or(Json::Null);
+            let (data, errors) = answer(&graph, &format!("{{ do {text} }}"), bytes).unwrap();
+            prop_assert_eq!(&data, &json!({ "do": expected }), "{} {}", proto, text);
+            let paths: Vec<String> = errors.iter().map(|(path, _)| path.clone()).collect();
+            prop_assert_eq!(paths, oracle.errors);
+            let meant = |why| matches!(why, Why::NotFinite | Why::Malformed | Why::Null);
+            prop_assert!(errors.iter().all(|(_, why)| meant(*why)), "{:?}", errors);
+        }
     }
 
     #[test]

@@ -4,25 +4,26 @@
 //! read by Prometheus at `/metrics`. With `OTEL_EXPORTER_OTLP_ENDPOINT` set, traces and the same metrics
 //! are also sent out over OTLP; the exporters read the other `OTEL_*` variables themselves.
 
+mod meters;
+mod metrics;
+
+pub use meters::{CallMeter, Meters, Uses};
+pub use metrics::Metrics;
+
 use std::io::IsTerminal;
-use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use prometheus::{Encoder, TextEncoder};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
-use turnout_control::registry::Standing;
 
 use crate::config::LogFormat;
-use crate::registry::Embedded;
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum Error {
     /// The Prometheus exporter failed.
     #[error("prometheus exporter")]
     Prometheus(#[from] opentelemetry_sdk::error::OTelSdkError),
+    /// Prometheus' registry refused our histograms.
+    #[error("prometheus registry")]
+    Registry(#[from] prometheus::Error),
 }
 
 /// What the environment asks for.
@@ -49,13 +53,6 @@ pub struct Settings {
 pub struct Telemetry {
     metrics: Metrics,
     tracer: Option<SdkTracerProvider>,
-}
-
-/// The meters, and the text that Prometheus reads.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    provider: SdkMeterProvider,
-    registry: prometheus::Registry,
 }
 
 impl Telemetry {
@@ -87,7 +84,7 @@ impl Telemetry {
             .map(|layer| layer.with_filter(Targets::new().with_target("turnout", Level::DEBUG)).boxed());
         // Only the first of a process is kept; tests start many gateways in one.
         let _ = tracing_subscriber::registry().with(spans).with(logs(settings.logs)).try_init();
-        Ok(Telemetry { metrics: Metrics { provider: meters.build(), registry }, tracer })
+        Ok(Telemetry { metrics: Metrics::new(meters.build(), registry), tracer })
     }
 
     /// The meters.
@@ -97,7 +94,7 @@ impl Telemetry {
 
     /// Sends what is not sent yet. Blocks.
     pub fn stop(self) {
-        if let Err(error) = self.metrics.provider.shutdown() {
+        if let Err(error) = self.metrics.shutdown() {
             tracing::debug!(%error, "metrics were not flushed");
         }
         if let Some(Err(error)) = self.tracer.map(|tracer| tracer.shutdown()) {
@@ -132,47 +129,3 @@ fn logs(format: LogFormat) -> Box<dyn Layer<Layered> + Send + Sync> {
 
 /// What the log layer sits on.
 type Layered = tracing_subscriber::layer::Layered<Option<Box<dyn Layer<Registry> + Send + Sync>>, Registry>;
-
-impl Metrics {
-    /// Lets Prometheus see what is registered, as it is when it asks.
-    pub fn watch_registry(&self, registry: &Arc<Embedded>) {
-        let meter = self.provider.meter("turnout");
-        let of = registry.clone();
-        meter
-            .u64_observable_gauge("turnout.registry.instances")
-            .with_description("Registered instances by state")
-            .with_callback(move |gauge| {
-                let snapshot = of.snapshot();
-                for state in [Standing::Up, Standing::Draining, Standing::Suspect] {
-                    let count = snapshot.instances().filter(|found| found.standing() == state).count();
-                    let count = u64::try_from(count).unwrap_or(u64::MAX);
-                    gauge.observe(count, &[KeyValue::new("state", state.as_str())]);
-                }
-            })
-            .build();
-        let of = registry.clone();
-        meter
-            .u64_observable_gauge("turnout.registry.revision")
-            .with_description("The revision of the registry")
-            .with_callback(move |gauge| gauge.observe(of.snapshot().revision, &[]))
-            .build();
-    }
-
-    /// Counts how often the configuration was read anew.
-    pub fn config_reloads(&self) -> opentelemetry::metrics::Counter<u64> {
-        self.provider
-            .meter("turnout")
-            .u64_counter("turnout.config.reloads")
-            .with_description("Changed configuration files by outcome")
-            .build()
-    }
-
-    /// All metrics in Prometheus' text format.
-    pub fn render(&self) -> String {
-        let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            tracing::error!(%error, "metrics cannot be written");
-        }
-        String::from_utf8(text).unwrap_or_default()
-    }
-}

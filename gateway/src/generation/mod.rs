@@ -1,0 +1,149 @@
+//! Everything that requests need and that changes together: immutable, shared, swapped as a whole.
+//!
+//! A request takes the current generation once and keeps it to its end. What belongs to a generation, its
+//! plans above all, goes with the last request that uses it, so nothing is ever invalidated. The pools are
+//! the fleet's and outlive a generation; so do the meters.
+
+mod prepare;
+
+pub use prepare::{Prepared, limits};
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use turnout_control::id::{ServiceName, Version};
+use turnout_schema::Supergraph;
+use turnout_schema::dynamic::Introspection;
+use turnout_schema::guard::Limits;
+use turnout_schema::plan::Cache;
+use turnout_schema::validate::Validator;
+
+use crate::execute::fault::Fault;
+use crate::telemetry::{CallMeter, Meters};
+use crate::upstream::pool::Pool;
+
+/// How many plans are kept. Clients send tens to hundreds of documents; ten apps in ten versions fit.
+const PLANS_MAX: usize = 4096;
+
+/// The longest document whose plan is kept, as it was sent. A longer one is planned each time, so that texts
+/// of a megabyte cannot fill the memory: the texts together never exceed 128 MiB.
+const KEPT_BYTES_MAX: usize = 32 << 10;
+
+/// What requests run on.
+#[derive(Debug)]
+pub struct Generation {
+    /// Counts the generations of this process, from 1.
+    pub number: u64,
+    /// The graph.
+    pub supergraph: Arc<Supergraph>,
+    /// Who is called, in the order of the supergraph's members.
+    pub callees: Vec<Callee>,
+    validator: Validator,
+    introspection: Introspection,
+    plans: RwLock<Plans>,
+}
+
+/// The plans of documents that passed these limits. Other limits are other plans: what they refuse must
+/// not be answered because it once was.
+#[derive(Debug)]
+struct Plans {
+    limits: Limits,
+    cache: Cache<Prepared>,
+}
+
+/// A version of a service that is called.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// The service.
+    pub service: ServiceName,
+    /// The version.
+    pub version: Version,
+    /// Its instances.
+    pub pool: Arc<Pool>,
+    /// Counts its calls.
+    pub meter: Arc<CallMeter>,
+}
+
+impl Callee {
+    /// A version with its instances. Its calls are counted with those of earlier generations.
+    pub fn new(service: ServiceName, version: Version, pool: Arc<Pool>, meters: &Meters) -> Callee {
+        let meter = meters.callee(&service, &version);
+        Callee { service, version, pool, meter }
+    }
+}
+
+/// A graph, with what is made ready of it once: costs up to a second, so it is not made where requests run.
+#[derive(Debug)]
+pub struct Graph {
+    supergraph: Arc<Supergraph>,
+    validator: Validator,
+    introspection: Introspection,
+}
+
+/// Why a graph cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(String);
+
+impl Graph {
+    /// Makes a graph ready.
+    pub fn new(supergraph: Supergraph) -> Result<Graph, Unfit> {
+        // First, because it looks at how large the graph is.
+        let introspection = Introspection::new(&supergraph).map_err(Unfit)?;
+        let validator = Validator::new(&supergraph).map_err(Unfit)?;
+        Ok(Graph { supergraph: Arc::new(supergraph), validator, introspection })
+    }
+
+    /// The graph.
+    pub fn supergraph(&self) -> &Arc<Supergraph> {
+        &self.supergraph
+    }
+}
+
+impl Generation {
+    /// A generation that has no plans yet. `callees` are in the order of the graph's members.
+    pub fn new(number: u64, graph: Graph, callees: Vec<Callee>) -> Generation {
+        let Graph { supergraph, validator, introspection } = graph;
+        let plans = RwLock::new(Plans { limits: Limits::RECOMMENDED, cache: Cache::new(PLANS_MAX) });
+        Generation { number, supergraph, callees, validator, introspection, plans }
+    }
+
+    /// The plan of an operation, from the cache or made now. `raw` is the document as the request has it, a
+    /// JSON string with its quotes: it is looked up before anybody unescapes it. Two requests that miss the
+    /// same document at the same time both plan it, and then share one. Subscriptions are planned like
+    /// everything else; whether they can be carried is the transport's business.
+    pub fn prepare(
+        &self,
+        raw: &str,
+        operation: Option<&str>,
+        limits: &Limits,
+    ) -> Result<Arc<Prepared>, Vec<Fault>> {
+        if let Some(known) = self.known(raw, operation, limits) {
+            return Ok(known);
+        }
+        let prepared = Arc::new(self.make(raw, operation, limits)?);
+        if raw.len() > KEPT_BYTES_MAX {
+            return Ok(prepared);
+        }
+        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
+        if plans.limits != *limits {
+            *plans = Plans { limits: *limits, cache: Cache::new(PLANS_MAX) };
+        }
+        Ok(plans.cache.put(raw, operation, prepared))
+    }
+
+    /// Answers what the graph is asked about itself.
+    pub fn introspection(&self) -> &Introspection {
+        &self.introspection
+    }
+
+    /// How many plans are at hand.
+    pub fn plans(&self) -> usize {
+        self.plans.read().unwrap_or_else(PoisonError::into_inner).cache.len()
+    }
+
+    /// Copies nothing and allocates nothing.
+    fn known(&self, raw: &str, operation: Option<&str>, limits: &Limits) -> Option<Arc<Prepared>> {
+        let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
+        if plans.limits == *limits { plans.cache.get(raw, operation) } else { None }
+    }
+}

@@ -1,0 +1,86 @@
+//! What operators see of the graph: which one serves, of what it is made, and what is wrong with the rest.
+//!
+//! Descriptions here are what a person reads in a schema browser.
+
+use async_graphql::{Enum, SimpleObject};
+
+use crate::reconcile::{Finding, Report};
+
+/// The graph that is served.
+#[derive(SimpleObject)]
+pub(super) struct Graph {
+    /// The sha256 of what it looks like and who answers; null while nothing is served.
+    digest: Option<String>,
+    /// Counts the graphs that this gateway served since it started; 0 before the first.
+    generation: String,
+    /// The version of each service that is in it, by service.
+    members: Vec<Member>,
+    /// What was found about all that is registered, the worst first.
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A version of a service in the graph.
+#[derive(SimpleObject)]
+#[graphql(name = "GraphMember")]
+struct Member {
+    service: String,
+    version: String,
+}
+
+/// One finding.
+#[derive(SimpleObject)]
+struct Diagnostic {
+    severity: Severity,
+    /// A stable name for this kind of finding.
+    code: &'static str,
+    /// What was found.
+    message: String,
+    /// What would mend it; null when there is nothing to do.
+    help: Option<String>,
+    /// The service it is about; null when it is about the graph.
+    service: Option<String>,
+    /// The version it is about; null when it is about the graph.
+    version: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+enum Severity {
+    /// Good to know.
+    Info,
+    /// Works, but not as it could.
+    Warning,
+    /// Something is left out because of it.
+    Error,
+}
+
+pub(super) fn view(report: &Report) -> Graph {
+    let member = |(service, version): &(_, _)| member(service, version);
+    Graph {
+        digest: report.digest.map(|digest| digest.to_string()),
+        generation: report.generation.to_string(),
+        members: report.members.iter().map(member).collect(),
+        diagnostics: report.findings.iter().map(diagnostic).collect(),
+    }
+}
+
+fn member(service: &impl ToString, version: &impl ToString) -> Member {
+    Member { service: service.to_string(), version: version.to_string() }
+}
+
+fn diagnostic(finding: &Finding) -> Diagnostic {
+    let found = &finding.diagnostic;
+    let (service, version) = finding.about.clone().unzip();
+    Diagnostic {
+        severity: match found.severity {
+            turnout_schema::Severity::Info => Severity::Info,
+            turnout_schema::Severity::Warning => Severity::Warning,
+            turnout_schema::Severity::Error => Severity::Error,
+        },
+        code: found.code,
+        message: found.message.clone(),
+        help: Some(found.help.clone()).filter(|help| !help.is_empty()),
+        service: service.map(|service| service.to_string()),
+        version: version.map(|version| version.to_string()),
+    }
+}

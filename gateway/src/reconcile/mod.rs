@@ -1,0 +1,216 @@
+//! From the registry to what serves: instances at once, the graph after a short while, and only when it changes.
+//!
+//! Two loops in one task. The fleet is told of every change as it comes. The graph waits until changes pause,
+//! then looks at all that is registered (`pass`), on a blocking thread, and publishes a new generation when
+//! another graph comes out. A look that fails changes nothing: what serves goes on serving. Nothing here is
+//! stored; who has which name (the locks) is forgotten with the process.
+
+mod pass;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::{Finding, Report};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use turnout_control::id::ServiceName;
+use turnout_control::registry::Snapshot;
+use turnout_schema::subgraph::Exposure;
+
+use crate::config::{Config, Expose};
+use crate::generation::{Callee, Generation, Graph};
+use crate::registry::Embedded;
+use crate::telemetry::Meters;
+use crate::upstream::fleet::Fleet;
+use pass::{Candidate, Composer, Pass};
+
+/// Changes closer together than this are looked at together: the instances of a deployment come in bursts.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// The longest that a change waits for others, so that a stream of them cannot hold up the graph.
+const QUIET_MAX: Duration = Duration::from_millis(250);
+
+/// How soon a look is repeated that the disk stood in the way of.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What of services is public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposures {
+    services: BTreeMap<ServiceName, Exposure>,
+    others: Exposure,
+}
+
+impl Exposures {
+    /// What a configuration says.
+    pub fn read(config: &Config) -> Exposures {
+        let exposure = |expose| match expose {
+            Expose::Annotated => Exposure::Annotated,
+            Expose::All => Exposure::All,
+        };
+        let named = config.services.iter().map(|(name, service)| (name.clone(), exposure(service.expose)));
+        Exposures { services: named.collect(), others: exposure(config.any_service.expose) }
+    }
+
+    /// What of this service is public.
+    pub fn of(&self, service: &ServiceName) -> Exposure {
+        self.services.get(service).copied().unwrap_or(self.others)
+    }
+}
+
+/// What a graph is made from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// What is registered.
+    pub registry: Arc<Embedded>,
+    /// Who is called; it is kept in step with the registry here and nowhere else.
+    pub fleet: Arc<Fleet>,
+    /// What of services is public. A change makes the graph anew.
+    pub exposures: watch::Receiver<Exposures>,
+    /// Count the calls of each version.
+    pub meters: Meters,
+}
+
+/// Keeps what serves in step with what is registered.
+#[derive(Debug)]
+pub struct Reconciler {
+    sources: Sources,
+    composer: Arc<Mutex<Composer>>,
+    generations: watch::Sender<Option<Arc<Generation>>>,
+    reports: watch::Sender<Arc<Report>>,
+}
+
+/// What others see of it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// What serves; `None` until somebody offers something.
+    pub generations: watch::Receiver<Option<Arc<Generation>>>,
+    /// How the graph stands; changes with every look.
+    pub reports: watch::Receiver<Arc<Report>>,
+}
+
+/// A reconciler that has not looked yet, and where to see what it does.
+pub fn new(sources: Sources) -> (Reconciler, Published) {
+    let (generations, generations_now) = watch::channel(None);
+    let (reports, reports_now) = watch::channel(Arc::new(Report::default()));
+    let composer = Arc::new(Mutex::new(Composer::default()));
+    let published = Published { generations: generations_now, reports: reports_now };
+    (Reconciler { sources, composer, generations, reports }, published)
+}
+
+/// Runs until it is told to stop. The first look is at once: a restart finds what was registered before it.
+pub async fn run(reconciler: Reconciler, stop: CancellationToken) {
+    let follow = follow(&reconciler.sources.registry, &reconciler.sources.fleet);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        // In this order: the fleet knows an instance before a generation can ask for it.
+        ((), ()) = async { tokio::join!(follow, reconciler.compose()) } => {}
+    }
+}
+
+/// Tells the fleet of every change as it comes.
+async fn follow(registry: &Embedded, fleet: &Fleet) {
+    let mut changes = registry.changes();
+    loop {
+        let snapshot = changes.borrow_and_update().clone();
+        fleet.apply(&snapshot);
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Reconciler {
+    async fn compose(&self) {
+        let mut changes = self.sources.registry.changes();
+        let mut exposures = self.sources.exposures.clone();
+        loop {
+            let snapshot = changes.borrow_and_update().clone();
+            let exposed = exposures.borrow_and_update().clone();
+            let again = self.look(snapshot, exposed).await;
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = changed(&mut exposures) => {}
+                () = sleep(AGAIN), if again => {}
+            }
+            quiet(&mut changes).await;
+        }
+    }
+
+    /// Looks once; whether it should be done again soon.
+    async fn look(&self, snapshot: Arc<Snapshot>, exposures: Exposures) -> bool {
+        let (composer, registry) = (self.composer.clone(), self.sources.registry.clone());
+        let revision = snapshot.revision;
+        let look = move || {
+            let mut composer = composer.lock().unwrap_or_else(PoisonError::into_inner);
+            composer.look(&registry, &snapshot, &exposures)
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(pass) => self.publish(revision, pass),
+            Err(error) => {
+                tracing::error!(%error, "the graph was not looked at, and the old one stays");
+                true
+            }
+        }
+    }
+
+    fn publish(&self, revision: u64, pass: Pass) -> bool {
+        let before = self.reports.borrow().clone();
+        report::log_new(&before.findings, &pass.findings);
+        let mut report = Report {
+            revision: Some(revision),
+            findings: pass.findings,
+            compositions: pass.compositions,
+            ..Report::clone(&before)
+        };
+        if let Some((graph, members)) = pass.next {
+            report.generation = before.generation + 1;
+            report.digest = Some(graph.supergraph().digest);
+            report.members = members.iter().map(|of| (of.service.clone(), of.version.clone())).collect();
+            let versions: Vec<String> =
+                members.iter().map(|of| format!("{} {}", of.service, of.version)).collect();
+            tracing::info!(
+                generation = report.generation,
+                members = versions.join(", "),
+                "serving a new graph"
+            );
+            let next = self.generation(report.generation, graph, members);
+            self.generations.send_replace(Some(Arc::new(next)));
+        }
+        self.reports.send_replace(Arc::new(report));
+        pass.again
+    }
+
+    fn generation(&self, number: u64, graph: Graph, members: Vec<Candidate>) -> Generation {
+        let Sources { fleet, meters, .. } = &self.sources;
+        let callee = |Candidate { service, version, .. }| {
+            let pool = fleet.pool(&service, &version);
+            Callee::new(service, version, pool, meters)
+        };
+        Generation::new(number, graph, members.into_iter().map(callee).collect())
+    }
+}
+
+/// The next change; never, when nobody is left to make one.
+async fn changed<T>(values: &mut watch::Receiver<T>) {
+    if values.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Waits until changes pause, but not for ever.
+async fn quiet<T>(changes: &mut watch::Receiver<T>) {
+    let last = Instant::now() + QUIET_MAX;
+    while Instant::now() < last {
+        let until = (Instant::now() + QUIET).min(last);
+        match timeout_at(until, changes.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}

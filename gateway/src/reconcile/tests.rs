@@ -1,0 +1,361 @@
+//! What is registered becomes what serves: through the task itself, with a registry on disk.
+//!
+//! The registry's clock stands still with tokio's, so that nothing expires on its own. Time in these tests is
+//! real, because the looks run on threads that a paused clock does not wait for; each waits for a report
+//! and none sleeps.
+
+use prost::Message;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+    ServiceDescriptorProto,
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use turnout_control::id::LeaseId;
+use turnout_control::registration::Registration;
+use turnout_control::registry::{Endpoint, Health, Instance, Intent, SchemaRef, Scheme};
+use turnout_schema::Digest;
+use turnout_schema::guard::Limits;
+
+use super::*;
+use crate::clock::Clock;
+
+/// A change is seen within a third of a second; this is for a machine that has much else to do.
+const SEEN: Duration = Duration::from_secs(10);
+
+struct World {
+    registry: Arc<Embedded>,
+    published: Published,
+    exposures: watch::Sender<Exposures>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    directory: TempDir,
+}
+
+impl World {
+    async fn start() -> World {
+        World::over(tempfile::tempdir().unwrap()).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for its end")]
+    async fn over(directory: TempDir) -> World {
+        let registry = Embedded::open(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
+        let registry = Arc::new(registry);
+        let annotated = Exposures { services: BTreeMap::new(), others: Exposure::Annotated };
+        let (exposures, exposures_now) = watch::channel(annotated);
+        let (reconciler, published) = new(Sources {
+            registry: registry.clone(),
+            fleet: fleet(),
+            exposures: exposures_now,
+            meters: Meters::new(),
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(reconciler, stop.clone()));
+        let world = World { registry, published, exposures, stop, task, directory };
+        world.seen().await;
+        world
+    }
+
+    async fn stop(self) -> TempDir {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        self.directory
+    }
+
+    /// The report on what is registered now.
+    async fn seen(&self) -> Arc<Report> {
+        let revision = self.registry.snapshot().revision;
+        self.until(|report| report.revision == Some(revision)).await
+    }
+
+    async fn until(&self, wanted: impl Fn(&Report) -> bool) -> Arc<Report> {
+        let mut reports = self.published.reports.clone();
+        let found = timeout(SEEN, reports.wait_for(|report| wanted(report))).await.unwrap().unwrap();
+        found.clone()
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        self.published.generations.borrow().clone().unwrap()
+    }
+
+    /// Registers an instance of a sample service.
+    fn up(&self, service: &str, version: &str, id: &str) -> LeaseId {
+        let bytes = turnout_samples::descriptors(service, version).unwrap();
+        self.up_with(service, version, id, Some(bytes))
+    }
+
+    fn up_with(&self, service: &str, version: &str, id: &str, bytes: Option<&[u8]>) -> LeaseId {
+        let schema = bytes.map(|bytes| {
+            let digest = Digest::of(bytes);
+            self.registry.put_schema(digest, bytes).unwrap();
+            SchemaRef { digest, services: Vec::new() }
+        });
+        let instance = Instance {
+            service: service.parse().unwrap(),
+            id: id.parse().unwrap(),
+            version: version.parse().unwrap(),
+            incarnation: 1,
+            endpoints: vec![Endpoint {
+                scheme: Scheme::Grpc,
+                host: "127.0.0.1".into(),
+                port: 50051,
+                zone: String::new(),
+            }],
+            schema,
+            weight: 100,
+            intent: Intent::Up,
+            health: Health::None,
+            meta: BTreeMap::new(),
+        };
+        self.registry.register(&Registration { instance, ttl_s: 60 }).unwrap().lease
+    }
+
+    fn down(&self, service: &str, id: &str, lease: LeaseId) {
+        self.registry.deregister(&service.parse().unwrap(), &id.parse().unwrap(), lease).unwrap();
+    }
+}
+
+fn fleet() -> Arc<Fleet> {
+    Arc::new(Fleet {})
+}
+
+fn members(report: &Report) -> Vec<String> {
+    report.members.iter().map(|(service, version)| format!("{service} {version}")).collect()
+}
+
+fn codes(report: &Report, severity: turnout_schema::Severity) -> Vec<&'static str> {
+    let of = report.findings.iter().map(|finding| &finding.diagnostic);
+    of.filter(|found| found.severity == severity).map(|found| found.code).collect()
+}
+
+/// A public service whose input requires itself in so many ways that no graph with it is served: every
+/// message of the chain requires the next one twice.
+fn monster() -> Vec<u8> {
+    let field = |name: &str, ty: &str| FieldDescriptorProto {
+        name: Some(name.into()),
+        number: Some(if name == "a" { 1 } else { 2 }),
+        label: Some(Label::Required.into()),
+        r#type: Some(Type::Message.into()),
+        type_name: Some(format!(".monster.{ty}")),
+        ..Default::default()
+    };
+    let mut messages: Vec<DescriptorProto> = (0..24)
+        .map(|link| DescriptorProto {
+            name: Some(format!("M{link}")),
+            field: vec![field("a", &format!("M{}", link + 1)), field("b", &format!("M{}", link + 1))],
+            ..Default::default()
+        })
+        .collect();
+    let end = FieldDescriptorProto {
+        name: Some("end".into()),
+        number: Some(1),
+        label: Some(Label::Optional.into()),
+        r#type: Some(Type::Bool.into()),
+        ..Default::default()
+    };
+    messages.push(DescriptorProto { name: Some("M24".into()), field: vec![end], ..Default::default() });
+    let method = MethodDescriptorProto {
+        name: Some("Get".into()),
+        input_type: Some(".monster.M0".into()),
+        output_type: Some(".monster.M24".into()),
+        ..Default::default()
+    };
+    let service =
+        ServiceDescriptorProto { name: Some("S".into()), method: vec![method], ..Default::default() };
+    let file = FileDescriptorProto {
+        name: Some("monster.proto".into()),
+        package: Some("monster".into()),
+        message_type: messages,
+        service: vec![service],
+        ..Default::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
+}
+
+#[tokio::test]
+async fn nothing_registered_is_nothing_served() {
+    let world = World::start().await;
+    assert!(world.published.generations.borrow().is_none());
+    let report = world.seen().await;
+    assert_eq!((report.generation, report.findings.len()), (0, 0));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_newcomer_joins_the_graph() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
+    world.up("users", "2.0.0", "b");
+    let report = world.seen().await;
+    assert_eq!(members(&report), ["catalog 1.4.0", "users 2.0.0"]);
+    assert_eq!(report.generation, 2);
+    let generation = world.generation();
+    assert_eq!(generation.number, 2);
+    assert_eq!(report.digest, Some(generation.supergraph.digest));
+    let called: Vec<String> = generation.callees.iter().map(|callee| callee.service.to_string()).collect();
+    let known: Vec<String> =
+        generation.supergraph.members.iter().map(|member| member.service.to_string()).collect();
+    assert_eq!(called, known);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn instances_that_come_and_go_compose_nothing() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    let before = world.seen().await;
+    assert_eq!(before.compositions, 1);
+    for round in 0..20 {
+        let id = format!("churn{round}");
+        let lease = world.up("catalog", "1.4.0", &id);
+        world.seen().await;
+        world.down("catalog", &id, lease);
+    }
+    // A lower version changes nothing either.
+    world.up("catalog", "1.3.0", "old");
+    let after = world.seen().await;
+    assert!(after.revision > before.revision);
+    assert_eq!((after.compositions, after.generation), (1, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_burst_of_registrations_is_composed_together() {
+    let world = World::start().await;
+    for (service, version) in
+        [("catalog", "1.4.0"), ("users", "2.0.0"), ("orders", "2.1.0"), ("math", "1.0.0")]
+    {
+        world.up(service, version, "a");
+    }
+    let report = world.seen().await;
+    assert_eq!(report.members.len(), 4);
+    // The first may have been seen alone, when the disk was slow.
+    assert!(report.compositions <= 2, "{}", report.compositions);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    world.seen().await;
+    let old = world.generation();
+    let raw = "\"{ __typename }\"";
+    let prepared = old.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
+    world.up("catalog", "1.5.0", "b");
+    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    let new = world.generation();
+    assert_ne!(old.supergraph.digest, new.supergraph.digest);
+    assert_eq!(new.plans(), 0);
+    assert!(Arc::ptr_eq(&prepared, &old.prepare(raw, None, &Limits::RECOMMENDED).unwrap()));
+    assert_eq!(old.callees[0].version.to_string(), "1.4.0");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_instance_of_a_version_leaves_the_graph_to_one_that_runs() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    let lease = world.up("catalog", "1.5.0", "b");
+    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    world.down("catalog", "b", lease);
+    assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upgrade_whose_descriptors_are_broken_changes_nothing() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    let directory = world.stop().await;
+    // The file is damaged: the newcomer's descriptors are there, and cannot be linked.
+    let world = World::over(directory).await;
+    let before = world.seen().await;
+    let file = rusqlite::Connection::open(world.directory.path().join("registry.sqlite")).unwrap();
+    let bytes = turnout_samples::descriptors("catalog", "1.5.0").unwrap();
+    let digest = Digest::of(bytes);
+    world.registry.put_schema(digest, bytes).unwrap();
+    let broken = file.execute("UPDATE schemas SET bytes = x'0a0aff' WHERE digest = ?1", [digest.to_string()]);
+    assert_eq!(broken.unwrap(), 1);
+    world.up("catalog", "1.5.0", "b");
+    world.up("users", "2.0.0", "c");
+    let after = world.seen().await;
+    assert_eq!(members(&after), ["catalog 1.4.0", "users 2.0.0"]);
+    assert_eq!(codes(&after, turnout_schema::Severity::Error), ["DESCRIPTORS_UNREADABLE"]);
+    assert_eq!(after.findings[0].about.as_ref().unwrap().1.to_string(), "1.5.0");
+    assert!(before.findings.iter().all(|finding| finding.diagnostic.code != "DESCRIPTORS_UNREADABLE"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_that_no_graph_can_serve_with_is_left_out() {
+    let world = World::start().await;
+    let monster_name = "monster".parse().unwrap();
+    let services = BTreeMap::from([(monster_name, Exposure::All)]);
+    world.exposures.send_replace(Exposures { services, others: Exposure::Annotated });
+    world.up("catalog", "1.4.0", "a");
+    world.seen().await;
+    world.up_with("monster", "1.0.0", "m", Some(&monster()));
+    world.up("users", "2.0.0", "b");
+    let report = world.until(|report| report.members.len() == 2).await;
+    assert_eq!(members(&report), ["catalog 1.4.0", "users 2.0.0"]);
+    assert!(codes(&report, turnout_schema::Severity::Error).contains(&"VERSION_UNFIT"), "{report:?}");
+    // What was decided stays decided.
+    let lease = world.up_with("monster", "1.0.0", "m2", Some(&monster()));
+    assert_eq!(world.seen().await.compositions, report.compositions);
+    world.down("monster", "m2", lease);
+    // And is told no more once the service has a version that fits.
+    world.up("catalog", "1.5.0", "c");
+    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0", "users 2.0.0"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_without_descriptors_is_told_about_and_left_out() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    world.up_with("users", "2.0.0", "b", None);
+    let report = world.seen().await;
+    assert_eq!(members(&report), ["catalog 1.4.0"]);
+    assert_eq!(codes(&report, turnout_schema::Severity::Error), ["SCHEMA_MISSING"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_offers_nothing_changes_no_graph() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    let before = world.seen().await;
+    world.up_with("monster", "1.0.0", "m", Some(&monster()));
+    let after = world.seen().await;
+    assert_eq!((after.generation, after.digest), (before.generation, before.digest));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_operator_opens_appears_without_a_registration() {
+    let world = World::start().await;
+    world.up_with("monster", "1.0.0", "m", Some(&turnout_samples::descriptors("catalog", "1.4.0").unwrap()));
+    world.seen().await;
+    let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
+    let before = world.published.reports.borrow().compositions;
+    world.exposures.send_replace(all);
+    let report = world.until(|report| report.compositions > before).await;
+    assert_eq!(members(&report), ["monster 1.0.0"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_serves_what_was_registered_before_it() {
+    let world = World::start().await;
+    world.up("catalog", "1.4.0", "a");
+    let before = world.seen().await;
+    let directory = world.stop().await;
+    let world = World::over(directory).await;
+    let after = world.seen().await;
+    assert_eq!((after.generation, after.digest), (1, before.digest));
+    world.stop().await;
+}

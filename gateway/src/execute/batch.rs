@@ -21,7 +21,7 @@ use super::call::Call;
 use super::wave::{Failed, Progress};
 use crate::upstream::{Failure, Origin};
 
-/// Calls of one fetch that are on their way at the same time.
+/// Calls of one fetch that are on their way at the same time, but for those that halving takes.
 const CONCURRENT: usize = 16;
 
 /// Calls of one operation that may be spent on halving. Enough for a few unknown keys in batches of a hundred.

@@ -66,10 +66,10 @@ impl Call for Outbound<'_> {
         let outgoing = self.outgoing(fetch, message, self.operation.deadline);
         let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
         let events = callee.pool.open(self.operation.worker, &outgoing).await?;
-        let next = |mut events: crate::upstream::exchange::Events| async move {
+        let messages = stream::unfold(events, |mut events| async move {
             events.next().await.map(|message| (message, events))
-        };
-        Ok(stream::unfold(events, next).boxed())
+        });
+        Ok(messages.boxed())
     }
 }
 

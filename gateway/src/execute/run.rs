@@ -1,7 +1,7 @@
 //! One operation: its waves in order, the calls of a wave side by side, and the answer in one buffer.
 //!
 //! Everything happens on the task that asks: an operation that is dropped takes its calls with it. The fields
-//! of a mutation run one after the other, and none after one whose loss has already cost the whole data.
+//! of a mutation run one after the other, and one that fails costs none of the others: all of them may be null.
 
 use std::fmt;
 
@@ -90,10 +90,7 @@ pub(super) async fn perform<C: Call>(operation: &Operation<'_>, call: &C) -> Ans
     };
     let progress = Progress::new(operation, &admitted, call);
     for stage in 0..operation.prepared.plan.stages.len() {
-        progress.stage(stage).await;
-        if progress.is_lost(stage) {
-            break;
-        }
+        progress.stage(stage, 0).await;
     }
     answer::write(operation, &admitted.holds, introspection.as_ref(), &progress.into_brought())
 }

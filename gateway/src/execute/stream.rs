@@ -122,7 +122,7 @@ impl<'a, C: Call> Events<'a, C> {
         let response = message.and_then(|bytes| progress.read(self.fetch, bytes));
         progress.settle(self.fetch, response);
         let stage = self.operation.prepared.plan.fetches[self.fetch].stage;
-        progress.waves_from(stage, 1).await;
+        progress.stage(stage, 1).await;
         finish(self.operation, &self.admitted, progress)
     }
 }

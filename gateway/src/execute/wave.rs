@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 use tonic::Code;
-use turnout_schema::plan::{self, Plan, Shape, Value};
+use turnout_schema::plan::{self, Plan};
 use turnout_schema::variables;
 use turnout_schema::wire::answers::{self, Answers, Held, Outcome};
 use turnout_schema::wire::index::Response;
@@ -92,52 +92,23 @@ impl<'p, C: Call> Progress<'p, C> {
         self.brought.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calls of a stage.
-    pub(super) async fn stage(&self, stage: usize) {
-        self.waves_from(stage, 0).await;
-    }
-
     /// The calls of a stage from one of its waves on.
-    pub(super) async fn waves_from(&self, stage: usize, first: usize) {
+    pub(super) async fn stage(&self, stage: usize, first: usize) {
         let Some(waves) = self.plan().stages.get(stage).map(|stage| &stage.waves) else { return };
         let mut loaders = Loaders::default();
         for (wave, fetches) in waves.iter().enumerate().skip(first) {
-            match fetches[..] {
-                [only] if self.is_wanted_once(only) => self.once(only).await,
-                _ => {
-                    let once = fetches.iter().filter(|fetch| self.is_wanted_once(**fetch));
-                    let once = join_all(once.map(|fetch| self.once(*fetch)));
-                    let needed = self.needed(stage, wave, &mut loaders);
-                    let keyed =
-                        needed.into_iter().map(|(fetch, keys, loader)| self.keyed(fetch, keys, loader));
-                    join(once, join_all(keyed)).await;
-                }
+            if let [only] = fetches[..]
+                && self.is_wanted_once(only)
+            {
+                self.once(only).await;
+                continue;
             }
+            let once = fetches.iter().filter(|fetch| self.is_wanted_once(**fetch));
+            let once = join_all(once.map(|fetch| self.once(*fetch)));
+            let needed = self.needed(stage, wave, &mut loaders);
+            let keyed = needed.into_iter().map(|(fetch, keys, loader)| self.keyed(fetch, keys, loader));
+            join(once, join_all(keyed)).await;
         }
-    }
-
-    /// Whether a field of an operation's root has failed that may not be null, so that there is no data.
-    pub(super) fn is_lost(&self, stage: usize) -> bool {
-        let plan = self.plan();
-        let brought = self.brought();
-        let outputs = plan.selections.get(plan.root).map_or(&[][..], |root| &root.outputs);
-        outputs.iter().any(|output| match (&output.value, output.shape) {
-            (_, Shape::One { nullable: true } | Shape::List { nullable: true, .. }) => false,
-            (Value::Call { fetch, .. }, Shape::One { .. } | Shape::List { .. }) => {
-                plan.fetches[*fetch].stage == stage
-                    && matches!(brought.answers.outcome(*fetch), Outcome::Failed(_))
-            }
-            (
-                Value::Typename
-                | Value::Ok
-                | Value::Introspection
-                | Value::Cell(_)
-                | Value::Case(_)
-                | Value::Choice(_)
-                | Value::Join(_),
-                Shape::One { .. } | Shape::List { .. },
-            ) => false,
-        })
     }
 
     /// The bytes of a fetch's request, without keys.

@@ -1,5 +1,6 @@
 //! Keys in calls: how many, how many at a time, and what becomes of unknown ones.
 
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -7,7 +8,8 @@ use tonic::Code;
 use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::reviews::v1 as reviews;
 
-use super::world::{CALL, Sent, World, failure, orders_of, product, user_ids, users_by};
+use super::world::{CALL, Sent, World, failure, orders_of, product, review, user_ids, users_by};
+use crate::execute::batch::EXTRA_CALLS_MAX;
 use crate::upstream::Failure;
 
 const USERS: &str = "{ orders { orders { user { id } } } }";
@@ -106,6 +108,30 @@ async fn halving_ends_with_the_operations_allowance() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_added_to_an_unknown_key_is_an_empty_list() {
+    let world = World::new();
+    let answers = |method: &str, message: &[u8]| match method {
+        "ListOrders" => Ok(orders_of(["U1", "U2"])),
+        "BatchGetUsers" => Ok(users_by(message)),
+        _ => match reviews::ListReviewsByUsersRequest::decode(message).unwrap().user_ids.as_slice() {
+            [known] if known == "U2" => {
+                let reviews = vec![review(1, "P1", "U2"), review(2, "P1", "U2")];
+                Ok(reviews::ListReviewsByUsersResponse { reviews }.encode_to_vec())
+            }
+            _ => Err(failure(Code::NotFound, "no user U1")),
+        },
+    };
+    let (answer, _) = world.ask("{ orders { orders { user { reviews { id } } } } }", answers).await;
+    assert_eq!(
+        answer,
+        json!({"data": {"orders": {"orders": [
+            {"user": {"reviews": []}},
+            {"user": {"reviews": [{"id": "1"}, {"id": "2"}]}},
+        ]}}})
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_batch_costs_its_own_keys_only() {
     let batch = |message: &[u8]| match user_ids(message).contains(&"U000".to_owned()) {
         true => Err(failure(Code::Unavailable, "10.1.2.3 is restarting")),
@@ -130,4 +156,24 @@ async fn items_that_nobody_asked_for_are_not_listened_to() {
     let (answer, _) = users(2, batch).await;
     assert_eq!(user_of(&answer, 0)["id"], "U000");
     assert_eq!(user_of(&answer, 1), &Value::Null);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_known_key_is_found_and_calls_are_bounded(
+        count in 1usize..160,
+        unknown in proptest::collection::btree_set(0usize..160, 0..4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let is_unknown = |id: &str| id[1..].parse().is_ok_and(|number: usize| unknown.contains(&number));
+        let (answer, sent) = runtime.block_on(users(count, atomic(is_unknown)));
+        for order in 0..count {
+            prop_assert_eq!(user_of(&answer, order).is_null(), unknown.contains(&order), "{}", order);
+        }
+        prop_assert_eq!(answer.get("errors"), None);
+        prop_assert!(sent.len() - 1 <= (2 * count).min(2 + EXTRA_CALLS_MAX));
+        prop_assert!(sent[1..].iter().all(|sent| user_ids(&sent.message).len() <= 100));
+    }
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod details;
 mod faults;
+mod logs;
 mod streams;
 mod waves;
 mod world;

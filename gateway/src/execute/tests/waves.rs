@@ -1,5 +1,8 @@
 //! What is called, after what, and how often.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
 use tokio::time::Instant;
@@ -11,7 +14,9 @@ use turnout_samples::contract::shop::reviews::v1 as reviews;
 use super::world::{
     CALL, World, failure, json, methods, order, orders_of, product, review, user_ids, users_by,
 };
-use crate::execute::run::{Outcome, run};
+use crate::execute::call::{Call, Messages};
+use crate::execute::run::{Outcome, perform, run};
+use crate::upstream::Failure;
 
 fn the_order(_: &str, message: &[u8]) -> Vec<u8> {
     let id = orders::GetOrderRequest::decode(message).unwrap().id;
@@ -177,4 +182,35 @@ fn an_operation_can_move_between_threads() {
     let operation = world.operation(&prepared, "");
     send(&run(&operation));
     send(&crate::execute::stream::open(&operation, CALL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_is_dropped_takes_its_calls_with_it() {
+    struct Pending<'a>(&'a AtomicUsize);
+    impl Drop for Pending<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    struct Silent(AtomicUsize);
+    impl Call for Silent {
+        async fn call(&self, _: usize, _: Bytes, _: Instant) -> Result<Bytes, Failure> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let _pending = Pending(&self.0);
+            std::future::pending().await
+        }
+
+        async fn open(&self, _: usize, _: Bytes) -> Result<Messages, Failure> {
+            std::future::pending().await
+        }
+    }
+    let world = World::new();
+    let prepared = world.prepare("{ a: order(id: 1) { id } b: order(id: 2) { id } }");
+    let operation = world.operation(&prepared, "");
+    let silent = Silent(AtomicUsize::new(0));
+    {
+        let answer = perform(&operation, &silent);
+        tokio::time::timeout(CALL, answer).await.unwrap_err();
+    }
+    assert_eq!(silent.0.into_inner(), 0);
 }

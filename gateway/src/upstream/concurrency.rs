@@ -34,22 +34,30 @@ const WINDOW_MIN: Duration = Duration::from_millis(100);
 /// The longest: after this it counts with fewer calls too.
 const WINDOW_MAX: Duration = Duration::from_secs(10);
 
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With an answer.
+    Answered,
+    /// Without one, after this time: nobody knows how long it would have taken.
+    Late,
+}
+
 /// What was measured since the last step.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Window {
+struct Window {
     begun: Duration,
     calls: u32,
+    late: u32,
     seconds: f64,
     peak: usize,
     met: bool,
 }
 
 impl Window {
-    /// One more answer, with how many calls there were at once when it came.
-    pub(super) fn add(&mut self, took: Duration, at_once: usize) {
-        self.calls += 1;
-        self.seconds += took.as_secs_f64();
-        self.peak = self.peak.max(at_once);
+    /// Whether it tells how long answers take: hardly any was cut off.
+    fn is_telling(&self) -> bool {
+        self.late * 10 <= self.calls
     }
 }
 
@@ -94,9 +102,13 @@ impl Limit {
         }
     }
 
-    /// Takes note of an answer. The limit may be another one afterwards.
-    pub(super) fn record(&mut self, took: Duration, at_once: usize, now: Duration) {
-        self.window.add(took, at_once);
+    /// Takes note of a call that ended, with how many there were at once. The limit may be another one
+    /// afterwards.
+    pub(super) fn record(&mut self, (took, end): (Duration, End), at_once: usize, now: Duration) {
+        self.window.calls += 1;
+        self.window.late += u32::from(end == End::Late);
+        self.window.seconds += took.as_secs_f64();
+        self.window.peak = self.window.peak.max(at_once);
         let age = now.saturating_sub(self.window.begun);
         // The effect of a step shows when the calls that came before it are done.
         let settled = Duration::from_secs_f64(self.last_s).clamp(WINDOW_MIN, WINDOW_MAX);
@@ -127,7 +139,10 @@ impl Limit {
                 } else if took_s > slow_s * SLOWER_STILL {
                     self.mood = Mood::Crowded { limit: self.limit, slow_s: took_s };
                     self.cut(accepted_s / took_s);
-                } else if self.limit < limit * FAR_FEWER && took_s > slow_s * AS_SLOW {
+                } else if self.window.is_telling()
+                    && self.limit < limit * FAR_FEWER
+                    && took_s > slow_s * AS_SLOW
+                {
                     // Far fewer calls, and answers as slow: they take so long by nature.
                     self.base_s = Some(took_s);
                     self.limit = limit;
@@ -146,7 +161,9 @@ impl Limit {
     /// Nobody met the limit: what answers take now is what they take, and the limit comes down to where a
     /// sudden crowd meets it soon.
     fn relax(&mut self, base_s: f64, took_s: f64) {
-        self.base_s = Some(base_s + (took_s - base_s) * 0.05);
+        if self.window.is_telling() {
+            self.base_s = Some(base_s + (took_s - base_s) * 0.05);
+        }
         let enough = (self.window.peak as f64 * 2.0).clamp(LIMIT_START as f64, LIMIT_MAX);
         if self.limit > enough {
             self.limit = (self.limit * 0.9).max(enough);
@@ -182,7 +199,7 @@ mod tests {
                 }
                 *now += Duration::from_millis(100);
                 let at_once = limit.value();
-                limit.record(Duration::from_millis(took_ms(limit)), at_once, *now);
+                limit.record((Duration::from_millis(took_ms(limit)), End::Answered), at_once, *now);
             }
         }
     }
@@ -235,7 +252,7 @@ mod tests {
         }
         for _ in 0..1000 {
             now += Duration::from_millis(50);
-            limit.record(Duration::from_millis(5), 3, now);
+            limit.record((Duration::from_millis(5), End::Answered), 3, now);
         }
         assert_eq!(limit.value(), 20);
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::concurrency::{LIMIT_START, Limit};
+use super::concurrency::{End, LIMIT_START, Limit};
 
 /// The longest that a call waits for room.
 const WAIT_MAX: Duration = Duration::from_millis(100);
@@ -115,10 +115,10 @@ impl Gate {
         }
     }
 
-    /// Takes note of how long an answer took.
-    pub(super) fn record(&self, took: Duration, now: Duration) {
+    /// Takes note of how long a call took.
+    pub(super) fn record(&self, took: Duration, end: End, now: Duration) {
         let at_once = self.in_flight();
-        self.change(|limit| limit.record(took, at_once, now));
+        self.change(|limit| limit.record((took, end), at_once, now));
     }
 
     /// Calls that are through.
@@ -209,7 +209,8 @@ mod tests {
                 tokio::time::sleep(takes).await;
             })
             .await;
-            self.gate.record(began.elapsed(), self.epoch.elapsed());
+            let end = if done.is_ok() { End::Answered } else { End::Late };
+            self.gate.record(began.elapsed(), end, self.epoch.elapsed());
             done.map_err(|_| Refusal::Late)
         }
 

@@ -18,6 +18,7 @@ use turnout_schema::graph::Safety;
 
 use super::balance::Dice;
 use super::breaker::{Circuit, Mark, Moment, Wish};
+use super::concurrency::End;
 use super::endpoint::{Busy, Endpoint, Opening};
 use super::exchange::{self, Attempt, Events, Reach};
 use super::gate::{Gate, Permit, Refusal};
@@ -398,29 +399,33 @@ impl<'a> Trial<'a> {
     }
 
     fn answered(self, took: Duration, now: Duration) {
-        self.settle(Mark::Good, Some(took), now);
+        self.settle(Mark::Good, Some((took, End::Answered)), now);
     }
 
     fn failed(self, failure: &Failure, took: Duration, now: Duration) {
         let mark = blame(failure, self.patience(took));
         // Only an answer, and one that did not come, say how long answers take; a quick failure does not.
-        let telling = mark == Mark::Good || failure.origin == Origin::Deadline;
-        self.settle(mark, telling.then_some(took), now);
+        let end = match (failure.origin, mark) {
+            (Origin::Deadline, _) => Some(End::Late),
+            (_, Mark::Good) => Some(End::Answered),
+            (_, Mark::Bad | Mark::Nothing) => None,
+        };
+        self.settle(mark, end.map(|end| (took, end)), now);
     }
 
     fn patience(&self, took: Duration) -> Patience {
         if took >= self.patience { Patience::Enough } else { Patience::Short }
     }
 
-    fn settle(mut self, mark: Mark, took: Option<Duration>, now: Duration) {
+    fn settle(mut self, mark: Mark, told: Option<(Duration, End)>, now: Duration) {
         self.settled = Settled::Yes;
-        let took = match self.kind {
-            Kind::Unary => took,
+        let told = match self.kind {
+            Kind::Unary => told,
             Kind::Stream => None,
         };
-        self.pool.note(&self, mark, took, now);
-        if let Some(took) = took {
-            self.pool.gate.record(took, now);
+        self.pool.note(&self, mark, told.map(|(took, _)| took), now);
+        if let Some((took, end)) = told {
+            self.pool.gate.record(took, end, now);
         }
     }
 }

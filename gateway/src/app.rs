@@ -26,10 +26,17 @@ use crate::reconcile::{self, Exposures};
 use crate::registry::serve::Registrar;
 use crate::registry::{self, Embedded};
 use crate::telemetry::{self, Meters, Telemetry};
-use crate::upstream::fleet::Fleet;
+use crate::upstream::connection;
+use crate::upstream::fleet::{self, Fleet};
 
 /// For requests that run when the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Until a connection to a service stands: on one network a second is long.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// The largest message that is taken from a service: what gRPC's own libraries take.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -92,13 +99,14 @@ impl App {
         let public_socket = bind(config.listen).await?;
         let admin_socket = bind(config.admin.listen).await?;
 
+        let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
-            fleet: Arc::new(Fleet {}),
+            fleet: Arc::new(fleet(&read)),
             exposures: exposures_now,
             meters,
         });
@@ -112,7 +120,6 @@ impl App {
             access: access_now,
         });
 
-        let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let app = App {
             public: address(&public_socket)?,
             admin: address(&admin_socket)?,
@@ -166,6 +173,24 @@ impl App {
         let telemetry = self.telemetry;
         let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
     }
+}
+
+/// How services are called.
+fn fleet(read: &Read) -> Fleet {
+    let config = &read.loaded.config;
+    Fleet::new(fleet::Settings {
+        connection: connection::Settings {
+            connect_timeout: CONNECT,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            allow_cidrs: config.registry.allow_cidrs.clone().into(),
+        },
+        tls: read.tls.clone(),
+        workers: 1,
+        // Nobody waits for these: a connection ends when nobody has it any more.
+        tasks: TaskTracker::new(),
+        patience: config.limits.deadline,
+        seed: rand::random(),
+    })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::registration::Terms;
 
-use crate::config::{self, Config, File, Loaded, Mistakes, Sources};
+use crate::config::{self, ClientCertificate, Config, File, Loaded, Mistakes, Sources, TlsConfig};
 use crate::http::access::Access;
 use crate::reconcile::Exposures;
 use crate::telemetry::{Metrics, chain};
+use crate::upstream::tls::{self, Identity, Pem};
 
 /// How often the file is looked at. A rename over it, a link that moves and an editor that writes in
 /// place all show in its text.
@@ -31,6 +32,9 @@ pub enum Error {
     /// It has mistakes.
     #[error("{0}")]
     Mistakes(Mistakes),
+    /// What is to be known for speaking TLS with services cannot be used.
+    #[error("`upstream.tls`")]
+    Tls(#[source] tls::Error),
 }
 
 /// What the command line said, and the environment at the start.
@@ -62,6 +66,8 @@ pub struct Read {
     pub loaded: Loaded,
     /// Who may use the admin listener.
     pub access: Access,
+    /// How TLS is spoken with services.
+    pub tls: Arc<rustls::ClientConfig>,
     texts: Vec<String>,
 }
 
@@ -84,8 +90,25 @@ impl Launch {
                 Access::Tokens(config::tokens(&file).map_err(Error::Mistakes)?)
             }
         };
-        Ok(Read { loaded, access, texts })
+        let tls = upstream_tls(&loaded.config.upstream.tls)?;
+        Ok(Read { loaded, access, tls, texts })
     }
+}
+
+/// Reads the certificates by which services are known, and the one that they are shown.
+fn upstream_tls(config: &TlsConfig) -> Result<Arc<rustls::ClientConfig>, Error> {
+    let bytes = |path: &Path| std::fs::read(path).map_err(|error| Error::File(path.to_owned(), error));
+    let ca = config.ca.as_deref().map(|path| Ok((path, bytes(path)?))).transpose()?;
+    let authority = ca.as_ref().map(|(path, text)| Pem { path, text });
+    let identity = match &config.client {
+        None => None,
+        Some(ClientCertificate { cert, key }) => Some((cert, bytes(cert)?, key, bytes(key)?)),
+    };
+    let identity = identity.as_ref().map(|(cert, chain, key, secret)| Identity {
+        certificate: Pem { path: cert, text: chain },
+        key: Pem { path: key, text: secret },
+    });
+    tls::client(authority, identity).map_err(Error::Tls)
 }
 
 fn text(path: &Path) -> Result<File, Error> {

@@ -13,7 +13,7 @@ use super::typed::{
     AdminConfig, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose, FrontendTrust,
     FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig, LedgerKind,
     LimitsConfig, LogFormat, Login, OnNewVersion, RegistryConfig, RegistryKind, ServiceConfig, StatusProfile,
-    TelemetryConfig,
+    TelemetryConfig, TlsConfig, UpstreamConfig,
 };
 use super::values::Values;
 
@@ -28,6 +28,9 @@ pub(super) fn build(values: &Values) -> Config {
         },
         data: get(values, "data", Value::path),
         registry: registry(values),
+        upstream: UpstreamConfig {
+            tls: tls(values, ["upstream.tls.ca", "upstream.tls.cert", "upstream.tls.key"]),
+        },
         ledger: LedgerConfig { kind: ledger(values) },
         frontends: frontends(values),
         services: services.collect(),
@@ -50,15 +53,21 @@ pub(super) fn build(values: &Values) -> Config {
     }
 }
 
+fn tls(values: &Values, [ca, cert, key]: [&'static str; 3]) -> TlsConfig {
+    TlsConfig {
+        ca: optional(values, ca, Value::path),
+        client: optional(values, cert, Value::path)
+            .zip(optional(values, key, Value::path))
+            .map(|(cert, key)| ClientCertificate { cert, key }),
+    }
+}
+
 fn registry(values: &Values) -> RegistryConfig {
     let kind = match get(values, "registry.kind", Value::choice) {
         "etcd" => RegistryKind::Etcd(EtcdConfig {
             endpoints: list(values, "registry.endpoints", Value::url),
             prefix: get(values, "registry.prefix", Value::text),
-            ca: optional(values, "registry.tls.ca", Value::path),
-            client: optional(values, "registry.tls.cert", Value::path)
-                .zip(optional(values, "registry.tls.key", Value::path))
-                .map(|(cert, key)| ClientCertificate { cert, key }),
+            tls: tls(values, ["registry.tls.ca", "registry.tls.cert", "registry.tls.key"]),
             login: optional(values, "registry.username", Value::text)
                 .zip(optional(values, "registry.password", Value::secret))
                 .map(|(username, password)| Login { username, password }),

@@ -17,6 +17,7 @@ pub(super) fn check(values: &Values) -> Vec<Mistake> {
     registry(values, &mut found);
     ledger(values, &mut found);
     pair(values, ("registry.tls.cert", "registry.tls.key"), &mut found);
+    pair(values, ("upstream.tls.cert", "upstream.tls.key"), &mut found);
     pair(values, ("registry.username", "registry.password"), &mut found);
     if let Some(trust) = chosen(values, "frontends.trust", "signed") {
         demand(values, trust, ("`frontends.trust: signed`", "frontends.key_file"), &mut found);

@@ -30,7 +30,7 @@ pub use typed::{
     AdminConfig, AppName, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose,
     FrontendTrust, FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig,
     LedgerKind, LimitsConfig, LogFormat, Login, OfApp, OnNewVersion, Origin, RegistryConfig, RegistryKind,
-    Secret, ServiceConfig, StatusProfile, TelemetryConfig,
+    Secret, ServiceConfig, StatusProfile, TelemetryConfig, TlsConfig, UpstreamConfig,
 };
 
 use file::{Context, Gathered};

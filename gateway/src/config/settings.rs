@@ -148,6 +148,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::unset("registry.password", Kind::Secret, "${ETCD_PASSWORD:-secret}")
         .help("etcd: the password of that user.")
         .restart(),
+    Setting::unset("upstream.tls.ca", Kind::Path, "services-ca.pem")
+        .help("The authority that signed the certificates of services that are registered as `grpcs`.")
+        .restart(),
+    Setting::unset("upstream.tls.cert", Kind::Path, "gateway.pem")
+        .help("The certificate that is shown to services.")
+        .restart(),
+    Setting::unset("upstream.tls.key", Kind::Path, "gateway.key")
+        .help("The key of that certificate.")
+        .restart(),
     Setting::new("ledger.kind", Kind::Choice(&["embedded", "postgres"]), "embedded")
         .help("Where usage is counted: in the data directory, or in PostgreSQL.")
         .restart(),

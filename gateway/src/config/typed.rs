@@ -24,6 +24,7 @@ pub struct Config {
     pub admin: AdminConfig,
     pub data: PathBuf,
     pub registry: RegistryConfig,
+    pub upstream: UpstreamConfig,
     pub ledger: LedgerConfig,
     pub frontends: FrontendsConfig,
     /// Of those services that the file names. Ask [`Config::service`] for any.
@@ -80,10 +81,16 @@ pub struct EtcdConfig {
     pub endpoints: Vec<Uri>,
     /// Begins with `/` and does not end with it.
     pub prefix: String,
+    pub tls: TlsConfig,
+    pub login: Option<Login>,
+}
+
+/// How TLS is spoken with somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TlsConfig {
     /// The authority to trust instead of the system's.
     pub ca: Option<PathBuf>,
     pub client: Option<ClientCertificate>,
-    pub login: Option<Login>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +103,12 @@ pub struct ClientCertificate {
 pub struct Login {
     pub username: String,
     pub password: Secret,
+}
+
+/// How services are called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamConfig {
+    pub tls: TlsConfig,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -118,7 +118,7 @@ impl World {
 }
 
 fn fleet() -> Arc<Fleet> {
-    Arc::new(Fleet {})
+    Arc::new(Fleet::idle())
 }
 
 fn members(report: &Report) -> Vec<String> {

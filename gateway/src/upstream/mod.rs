@@ -4,13 +4,22 @@
 //! caller learns of a call that went wrong is a `Failure`, whose code is the one that gRPC's own rules give,
 //! whatever the library underneath thought of it. Nothing here decides which version is called.
 
+mod balance;
+mod breaker;
+mod concurrency;
 pub mod connection;
+mod endpoint;
 pub mod exchange;
 pub mod fleet;
 mod frame;
+mod gate;
 pub mod pool;
+mod retry;
+mod roster;
 #[cfg(test)]
 mod scripted;
+mod slot;
+pub mod stats;
 mod status;
 pub mod tls;
 mod traffic;

@@ -42,9 +42,6 @@ pub enum Error {
     /// The certificate and its key do not go together, or are of a kind that is not spoken.
     #[error("the certificate {certificate} and the key {key} cannot be used together")]
     Identity { certificate: PathBuf, key: PathBuf, source: rustls::Error },
-    /// This machine trusts nobody.
-    #[error("the system has no authorities: name one ({0})")]
-    NoSystemAuthorities(String),
     /// The cryptography offers no version of TLS.
     #[error("tls cannot be spoken")]
     Versions(#[source] rustls::Error),
@@ -57,7 +54,7 @@ pub fn client(
 ) -> Result<Arc<ClientConfig>, Error> {
     let roots = match authority {
         Some(pem) => authorities(pem)?,
-        None => system_authorities()?,
+        None => system_authorities(),
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -98,16 +95,17 @@ fn authorities(pem: Pem<'_>) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// Reads the system's files. Some certificates of a system may be unreadable: the others are enough.
-fn system_authorities() -> Result<RootCertStore, Error> {
+/// Reads the system's files. Some certificates of a system may be unreadable: the others are enough. A system
+/// that has none trusts nobody, which matters only to whoever has services that speak TLS.
+fn system_authorities() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let why = found.errors.first().map(ToString::to_string).unwrap_or_default();
-        return Err(Error::NoSystemAuthorities(why));
+        let why = found.errors.first().map(ToString::to_string);
+        tracing::debug!(why, "the system has no authorities; `upstream.tls.ca` can name one");
     }
-    Ok(roots)
+    roots
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ fn a_cluster_is_read_and_its_secrets_are_never_shown() {
     let RegistryKind::Etcd(etcd) = &loaded.config.registry.kind else { panic!("etcd was asked for") };
     assert_eq!((etcd.endpoints.len(), etcd.prefix.as_str()), (2, "/turnout/v1"));
     assert_eq!(etcd.login.as_ref().unwrap().password.reveal(), "hunter2");
-    assert!(etcd.client.is_some() && etcd.ca.is_some());
+    assert!(etcd.tls.client.is_some() && etcd.tls.ca.is_some());
     let LedgerKind::Postgres { url } = &loaded.config.ledger.kind else { panic!("PostgreSQL was asked for") };
     assert_eq!(url.reveal(), "postgres://u:hunter2@db/x");
     assert!(matches!(&loaded.config.frontends.trust, FrontendTrust::Signed { .. }));

@@ -23,7 +23,7 @@ use crate::execute::call::{Call, Messages};
 use crate::execute::run::{Answer, Operation, RequestId, perform};
 use crate::generation::{Callee, Generation, Graph, Prepared};
 use crate::telemetry::Meters;
-use crate::upstream::pool::Pool;
+use crate::upstream::fleet::Fleet;
 use crate::upstream::{Failure, Origin, Worker};
 
 /// The samples in their newest versions.
@@ -45,9 +45,11 @@ impl World {
             subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
         };
         let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
+        let fleet = Fleet::idle();
         let callee = |member: &turnout_schema::supergraph::Member| {
             let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
-            Callee::new(service, version, Arc::new(Pool {}), &Meters::new())
+            let pool = fleet.pool(&service, &version);
+            Callee::new(service, version, pool, &Meters::new())
         };
         let callees = supergraph.members.iter().map(callee).collect();
         let generation = Generation::new(1, Graph::new(supergraph).unwrap(), callees);

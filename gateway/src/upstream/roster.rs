@@ -1,0 +1,204 @@
+//! Who is registered for a version, and who of them takes a call.
+//!
+//! Immutable: a change of the registry makes the next roster, which shares the endpoints that stay. Who
+//! drains gets no new calls, who was not heard of gets some only when nobody else is left, and a weight of
+//! zero means none unless all have it. Whose breaker is open is passed over, but somebody is always found.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme as UriScheme};
+use turnout_control::registry::{Endpoint as Address, Registered, Scheme, Standing};
+
+use super::balance::{Dice, Side, prefer};
+use super::breaker::Circuit;
+use super::connection::Target;
+use super::endpoint::{Endpoint, Identity};
+
+/// An instance's weight counts this often, so that it can be shared among its addresses.
+const SHARES: u32 = 64;
+
+/// The endpoints of a version.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    members: Vec<Member>,
+    takers: Vec<Arc<Endpoint>>,
+}
+
+/// An endpoint and what the registry makes of its instance.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// The endpoint.
+    pub(super) endpoint: Arc<Endpoint>,
+    /// Its instance's standing.
+    pub(super) standing: Standing,
+    weight: u32,
+}
+
+/// What new endpoints are made with.
+#[derive(Clone, Debug)]
+pub(super) struct Equipment {
+    /// How many workers there are.
+    pub(super) workers: usize,
+    /// How TLS is spoken with those who want it.
+    pub(super) tls: Arc<rustls::ClientConfig>,
+}
+
+/// What a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// One of many.
+    Usual,
+    /// The one that decides whether an endpoint gets calls again.
+    Probe,
+}
+
+/// A search for somebody to call.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    /// Now.
+    pub(super) now: Duration,
+    /// The calls that the pool has had.
+    pub(super) calls: u64,
+    /// Chance.
+    pub(super) dice: Dice,
+    /// The one that just failed: better anybody else.
+    pub(super) avoid: Option<&'a Arc<Endpoint>>,
+    /// Open breakers that may be probed at this time are; `None`: the call is no good for that.
+    pub(super) probe_at: Option<Duration>,
+}
+
+impl Roster {
+    /// The roster after a change: these are registered now.
+    pub(super) fn next(&self, registered: &[&Registered], equipment: &Equipment) -> Roster {
+        let members: Vec<Member> = registered
+            .iter()
+            .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
+            .filter_map(|(registered, address)| self.member(registered, address, equipment))
+            .collect();
+        let up = members.iter().any(|member| member.standing == Standing::Up);
+        let wanted = if up { Standing::Up } else { Standing::Suspect };
+        let able = || members.iter().filter(|member| member.standing == wanted);
+        let weighed = able().any(|member| member.weight > 0);
+        let takers = able()
+            .filter(|member| member.weight > 0 || !weighed)
+            .inspect(|member| member.endpoint.weigh(member.weight))
+            .map(|member| member.endpoint.clone())
+            .collect();
+        Roster { members, takers }
+    }
+
+    fn member(&self, registered: &Registered, address: &Address, equipment: &Equipment) -> Option<Member> {
+        let instance = &registered.instance;
+        let identity =
+            Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
+        let known = self.members.iter().find(|member| *member.endpoint.identity() == identity);
+        let endpoint = match known {
+            Some(member) => member.endpoint.clone(),
+            None => {
+                let Some(target) = target(address, equipment) else {
+                    tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
+                    return None;
+                };
+                Arc::new(Endpoint::new(identity, target, equipment.workers))
+            }
+        };
+        let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
+        Some(Member { endpoint, standing: registered.standing(), weight })
+    }
+
+    /// All that are registered.
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Those that calls are spread over.
+    pub(super) fn takers(&self) -> &[Arc<Endpoint>] {
+        &self.takers
+    }
+
+    /// How many of those have a breaker that is not closed.
+    pub(super) fn out(&self) -> usize {
+        self.takers.iter().filter(|endpoint| endpoint.circuit() != Circuit::Closed).count()
+    }
+
+    /// One of those that calls are spread over, when all of them are well: constant cost.
+    pub(super) fn pick(&self, now: Duration, mut dice: Dice) -> Option<&Arc<Endpoint>> {
+        match self.takers.as_slice() {
+            [] => None,
+            [only] => Some(only),
+            takers => {
+                let (first, second) = dice.pair(takers.len());
+                Some(better(&takers[first], &takers[second], now, &mut dice))
+            }
+        }
+    }
+
+    /// The same when some may not be well, or one is to be avoided: looks at all of them.
+    pub(super) fn search(&self, mut search: Search<'_>) -> Option<(&Arc<Endpoint>, Role)> {
+        if let Some(probe_at) = search.probe_at {
+            let due = |endpoint: &&Arc<Endpoint>| {
+                endpoint.circuit() == Circuit::Open && endpoint.try_probe(probe_at, search.calls)
+            };
+            if let Some(endpoint) = self.takers.iter().find(due) {
+                return Some((endpoint, Role::Probe));
+            }
+        }
+        let avoided =
+            |endpoint: &Arc<Endpoint>| search.avoid.is_some_and(|avoid| Arc::ptr_eq(avoid, endpoint));
+        let well = |endpoint: &Arc<Endpoint>| endpoint.circuit() == Circuit::Closed;
+        let (now, dice) = (search.now, &mut search.dice);
+        let found = self
+            .best(now, dice, |endpoint| well(endpoint) && !avoided(endpoint))
+            .or_else(|| self.best(now, dice, well))
+            .or_else(|| self.best(now, dice, |endpoint| !avoided(endpoint)))
+            .or_else(|| self.best(now, dice, |_| true));
+        found.map(|endpoint| (endpoint, Role::Usual))
+    }
+
+    /// The better one of two that are drawn from those that fit, each as likely as the other.
+    fn best(
+        &self,
+        now: Duration,
+        dice: &mut Dice,
+        fits: impl Fn(&Arc<Endpoint>) -> bool,
+    ) -> Option<&Arc<Endpoint>> {
+        let (mut drawn, mut seen) = ([None, None], 0);
+        for endpoint in self.takers.iter().filter(|endpoint| fits(endpoint)) {
+            seen += 1;
+            let place = if seen <= drawn.len() { seen - 1 } else { dice.below(seen) };
+            if let Some(place) = drawn.get_mut(place) {
+                *place = Some(endpoint);
+            }
+        }
+        match drawn {
+            [Some(first), Some(second)] => Some(better(first, second, now, dice)),
+            [only, _] => only,
+        }
+    }
+}
+
+fn better<'a>(
+    first: &'a Arc<Endpoint>,
+    second: &'a Arc<Endpoint>,
+    now: Duration,
+    dice: &mut Dice,
+) -> &'a Arc<Endpoint> {
+    match prefer(first.burden(now), second.burden(now), dice.unit()) {
+        Side::First => first,
+        Side::Second => second,
+    }
+}
+
+/// Where a connection to an address leads; `None` when it is none that HTTP can name.
+fn target(address: &Address, equipment: &Equipment) -> Option<Target> {
+    let (scheme, tls) = match address.scheme {
+        Scheme::Grpc => (UriScheme::HTTP, None),
+        Scheme::Grpcs => (UriScheme::HTTPS, Some(equipment.tls.clone())),
+    };
+    let url = address.url();
+    let authority = url.split_once("://").map_or(url.as_str(), |(_, authority)| authority);
+    let authority = Authority::try_from(authority).ok()?;
+    Some(Target { host: address.host.clone(), port: address.port, authority, scheme, tls })
+}

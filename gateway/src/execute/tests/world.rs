@@ -1,6 +1,6 @@
 //! The graph of the samples, and services that answer by script.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;

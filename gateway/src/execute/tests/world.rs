@@ -45,9 +45,10 @@ impl World {
             subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
         };
         let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
+        let meters = Meters::new();
         let callee = |member: &turnout_schema::supergraph::Member| {
             let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
-            Callee::new(service, version, Arc::new(Pool {}), &Meters::new())
+            Callee::new(service, version, nobody(), &meters)
         };
         let callees = supergraph.members.iter().map(callee).collect();
         let generation = Generation::new(1, Graph::new(supergraph).unwrap(), callees);
@@ -90,6 +91,11 @@ impl World {
         let answer = perform(&self.operation(&prepared, variables), &script).await;
         (answer, script.sent.into_inner().unwrap())
     }
+}
+
+/// The instances of a version, of which there are none: a script answers in their place.
+fn nobody() -> Arc<Pool> {
+    Arc::new(Pool {})
 }
 
 pub(super) fn json(answer: &Answer) -> Value {

@@ -7,7 +7,13 @@
 pub mod connection;
 pub mod exchange;
 pub mod fleet;
+mod frame;
 pub mod pool;
+#[cfg(test)]
+mod scripted;
+mod status;
+pub mod tls;
+mod traffic;
 
 use std::time::Duration;
 

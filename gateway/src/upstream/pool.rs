@@ -19,6 +19,6 @@ impl Pool {
     /// Opens a stream of one instance.
     pub async fn open(&self, worker: Worker, outgoing: &Outgoing<'_>) -> Result<Events, Failure> {
         let _ = (worker, outgoing);
-        Ok(Events {})
+        Ok(Events::none())
     }
 }

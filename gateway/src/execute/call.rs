@@ -8,8 +8,10 @@ use std::future::Future;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::time::Instant;
+use tonic::Code;
 
 use super::run::Operation;
+use crate::generation::Callee;
 use crate::upstream::{Failure, Origin, Outgoing};
 
 /// The messages of a server stream. Dropping it cancels the call.
@@ -29,7 +31,7 @@ pub(super) trait Call: Sync {
     fn open(&self, fetch: usize, message: Bytes) -> impl Future<Output = Result<Messages, Failure>> + Send;
 }
 
-/// Calls services.
+/// Calls services, and counts that. Streams are not counted: how long one lasts says nothing about a service.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outbound<'a> {
     /// On whose behalf.
@@ -49,7 +51,7 @@ impl<'a> Outbound<'a> {
         })
     }
 
-    fn callee(&self, fetch: usize) -> Option<&'a crate::generation::Callee> {
+    fn callee(&self, fetch: usize) -> Option<&'a Callee> {
         let member = self.operation.prepared.plan.fetches.get(fetch)?.member;
         self.operation.generation.callees.get(member)
     }
@@ -59,7 +61,12 @@ impl Call for Outbound<'_> {
     async fn call(&self, fetch: usize, message: Bytes, deadline: Instant) -> Result<Bytes, Failure> {
         let outgoing = self.outgoing(fetch, message, deadline);
         let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
-        callee.pool.call(self.operation.worker, &outgoing).await
+        let worker = self.operation.worker;
+        let begin = Instant::now();
+        let answer = callee.pool.call(worker, &outgoing).await;
+        let code = answer.as_ref().err().map_or(Code::Ok, |failure| failure.code);
+        callee.meter.count(worker, code, begin.elapsed());
+        answer
     }
 
     async fn open(&self, fetch: usize, message: Bytes) -> Result<Messages, Failure> {
@@ -76,7 +83,7 @@ impl Call for Outbound<'_> {
 /// A plan that does not belong to its generation: a mistake of ours, which takes down one field at most.
 fn nobody() -> Failure {
     Failure {
-        code: tonic::Code::Internal,
+        code: Code::Internal,
         message: "the plan calls somebody whom the generation does not know".to_owned(),
         details: Bytes::new(),
         origin: Origin::Nobody,

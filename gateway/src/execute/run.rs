@@ -69,9 +69,11 @@ pub enum Outcome {
     Refused,
 }
 
-/// Runs a query or a mutation.
+/// Runs a query or a mutation, and counts that its plan was used.
 pub async fn run(operation: &Operation<'_>) -> Answer {
-    perform(operation, &Outbound { operation }).await
+    let answer = perform(operation, &Outbound { operation }).await;
+    operation.prepared.uses.count(operation.worker, answer.outcome);
+    answer
 }
 
 /// Runs a query or a mutation with calls that somebody performs.

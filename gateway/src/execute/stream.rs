@@ -17,7 +17,7 @@ use super::admit::Admitted;
 use super::answer;
 use super::call::{Call, Messages, Outbound};
 use super::fault::Fault;
-use super::run::{Answer, Operation};
+use super::run::{Answer, Operation, Outcome};
 use super::wave::Progress;
 use crate::upstream::Failure;
 
@@ -25,13 +25,17 @@ use crate::upstream::Failure;
 #[derive(Debug)]
 pub struct Subscription<'a>(Events<'a, Outbound<'a>>);
 
-/// Opens the stream of a subscription; or says in an answer why there is none. `operation.deadline` is the
+/// Opens the stream of a subscription, or says in an answer why there is none, and counts that its plan was
+/// used: once, however many events there will be. `operation.deadline` is the
 /// deadline of opening it, `event_timeout` the longest that one event may take to be answered.
 pub async fn open<'a>(
     operation: &'a Operation<'a>,
     event_timeout: Duration,
 ) -> Result<Subscription<'a>, Answer> {
-    Events::open(operation, Outbound { operation }, event_timeout).await.map(Subscription)
+    let events = Events::open(operation, Outbound { operation }, event_timeout).await;
+    let outcome = events.as_ref().err().map_or(Outcome::Complete, |answer| answer.outcome);
+    operation.prepared.uses.count(operation.worker, outcome);
+    events.map(Subscription)
 }
 
 impl Subscription<'_> {

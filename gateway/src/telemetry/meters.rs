@@ -117,11 +117,6 @@ impl Meters {
         self.0.operations[kind_index(kind)][outcome_index(outcome)].record(worker, took);
     }
 
-    /// Counts a call.
-    pub fn call(&self, meter: &CallMeter, worker: Worker, code: Code, took: Duration) {
-        meter.timings[code_index(code)].get_or_init(|| Box::new(Timing::new())).record(worker, took);
-    }
-
     /// The meter of a version: always the same one.
     pub fn callee(&self, service: &ServiceName, version: &Version) -> Arc<CallMeter> {
         let mut calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,6 +159,13 @@ impl Meters {
             }
         }
         all
+    }
+}
+
+impl CallMeter {
+    /// Counts a call.
+    pub fn count(&self, worker: Worker, code: Code, took: Duration) {
+        self.timings[code_index(code)].get_or_init(|| Box::new(Timing::new())).record(worker, took);
     }
 }
 
@@ -373,7 +375,7 @@ mod tests {
         let meters = Meters::new();
         let (service, version) = ("catalog".parse().unwrap(), "1.4.0".parse().unwrap());
         let first = meters.callee(&service, &version);
-        meters.call(&first, Worker(1), Code::Unavailable, ms(7));
+        first.count(Worker(1), Code::Unavailable, ms(7));
         assert!(Arc::ptr_eq(&first, &meters.callee(&service, &version)));
         let series = meters.series(Timed::Calls);
         assert_eq!(series.len(), 1);

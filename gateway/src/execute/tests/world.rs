@@ -45,11 +45,11 @@ impl World {
             subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
         };
         let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
-        let fleet = Fleet::idle();
+        let (fleet, meters) = (Fleet::idle(), Meters::new());
         let callee = |member: &turnout_schema::supergraph::Member| {
             let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
             let pool = fleet.pool(&service, &version);
-            Callee::new(service, version, pool, &Meters::new())
+            Callee::new(service, version, pool, &meters)
         };
         let callees = supergraph.members.iter().map(callee).collect();
         let generation = Generation::new(1, Graph::new(supergraph).unwrap(), callees);

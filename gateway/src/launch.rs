@@ -15,6 +15,7 @@ use turnout_control::registration::Terms;
 
 use crate::config::{self, Config, File, Loaded, Mistakes, Sources};
 use crate::http::access::Access;
+use crate::http::graphql;
 use crate::telemetry::{Metrics, chain};
 
 /// How often the file is looked at. A rename over it, a link that moves and an editor that writes in
@@ -99,6 +100,8 @@ pub struct Live {
     pub terms: watch::Sender<Terms>,
     /// Who may use the admin listener.
     pub access: watch::Sender<Arc<Access>>,
+    /// What holds for operations.
+    pub graphql: watch::Sender<Arc<graphql::Settings>>,
     /// SIGHUP, listened for before anyone can send it.
     pub hangups: Signal,
 }
@@ -136,6 +139,7 @@ pub async fn reload(
                 let (old, new) = (&running.loaded.config, &read.loaded.config);
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
+                live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {
                     live.access.send_replace(Arc::new(read.access.clone()));

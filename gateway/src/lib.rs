@@ -16,3 +16,4 @@ pub mod ops;
 pub mod registry;
 pub mod telemetry;
 pub mod upstream;
+pub mod worker;

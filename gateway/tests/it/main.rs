@@ -7,6 +7,7 @@
 
 mod gateway;
 mod hostile;
+mod http;
 mod malformed;
 mod persistence;
 mod process;

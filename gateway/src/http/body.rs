@@ -52,6 +52,11 @@ pub(crate) async fn read_within<B>(headers: &HeaderMap, body: B, bounds: Bounds)
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    // Whoever waits to be told to continue has sent nothing yet that would have to be taken in.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bounds.bytes_max && headers.contains_key(header::EXPECT) {
+        return Err(Error::TooLarge(bounds.bytes_max));
+    }
     let encoding = headers.get(header::CONTENT_ENCODING);
     let collected = tokio::time::timeout(bounds.timeout, collect(body, bounds.bytes_max));
     let answer = collected.await.unwrap_or(Err(Error::TooSlow));

@@ -174,7 +174,9 @@ impl Graphql {
             worker: self.worker,
             request_id: id,
         };
-        Ok(run(&operation).await)
+        // On the heap, because the connection moves this future about before it polls it, and what an
+        // operation needs would be most of it.
+        Ok(Box::pin(run(&operation)).await)
     }
 }
 
@@ -288,6 +290,23 @@ mod tests {
         Request::post("/graphql").header("content-type", "application/json").body(body).unwrap()
     }
 
+    #[test]
+    fn settings_are_those_of_the_configuration() {
+        let flags = vec![
+            ("http.status", "draft".to_owned()),
+            ("limits.body", "2KiB".to_owned()),
+            ("limits.depth", "7".to_owned()),
+            ("limits.deadline", "3s".to_owned()),
+            ("headers.forward", "x-tenant, authorization, x-tenant".to_owned()),
+        ];
+        let sources = crate::config::Sources { flags, ..Default::default() };
+        let settings = Settings::of(&crate::config::read(&sources).unwrap().config);
+        assert_eq!((settings.status, settings.body_bytes_max), (StatusProfile::Draft, 2048));
+        assert_eq!(settings.limits, Limits { depth: 7, ..Limits::RECOMMENDED });
+        assert_eq!(settings.deadline, Duration::from_secs(3));
+        assert_eq!(settings.forward, ["x-tenant", "authorization"]);
+    }
+
     async fn told(response: Whole) -> (u16, Value) {
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -338,7 +357,7 @@ mod tests {
         assert_eq!(told(works.await).await, (200, Value::Object(serde_json::Map::new())));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_request_that_goes_away_takes_its_work_along() {
         let work = Arc::new(());
         let held = work.clone();

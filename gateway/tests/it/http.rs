@@ -289,6 +289,24 @@ async fn a_refusal_is_heard_by_who_still_sends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_before_sending_is_not_told_to_send_what_is_refused() {
+    let (_data, gateway) = small("compat").await;
+    for (line, content_type, expected) in
+        [("POST /graphql", JSON, 413), ("POST /graphql", "text/plain", 415), ("DELETE /graphql", JSON, 405)]
+    {
+        let mut socket = connect(&gateway).await;
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\nContent-Length: 5000000\r\n\
+             Expect: 100-continue\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let told = read_all(&mut socket).await;
+        assert!(told.starts_with(&format!("HTTP/1.1 {expected}")), "{line}: {told}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_thread_answers_and_all_end_with_the_gateway() {
     let (_data, gateway) = small("compat").await;
     let mut sockets = Vec::new();

@@ -182,19 +182,19 @@ impl Graphql {
 
 /// What is decided before the body is read.
 fn admit(head: &Parts, accepted: Option<Media>) -> Result<(), Refusal> {
-    let refuse = |status, message: String| Err(Refusal::new(Class::Http(status), "BAD_USER_INPUT", message));
+    let refuse = |status, message: &str| Err(Refusal::new(Class::Http(status), "BAD_USER_INPUT", message));
     if head.method != Method::POST {
-        let message = format!("operations are sent with POST; {} is not taken", head.method);
+        let message = "operations are sent with POST, and no other method is served by this build";
         return refuse(StatusCode::METHOD_NOT_ALLOWED, message);
     }
     if accepted.is_none() {
         let message = "the answer is application/graphql-response+json or application/json, and the accept \
                        header takes neither";
-        return refuse(StatusCode::NOT_ACCEPTABLE, message.to_owned());
+        return refuse(StatusCode::NOT_ACCEPTABLE, message);
     }
     match negotiate::sent_json(&head.headers) {
         Ok(()) => Ok(()),
-        Err(error) => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.to_string()),
+        Err(error) => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error.to_string()),
     }
 }
 

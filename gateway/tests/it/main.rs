@@ -12,4 +12,5 @@ mod malformed;
 mod persistence;
 mod process;
 mod registration;
+mod threads;
 mod watching;

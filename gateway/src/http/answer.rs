@@ -94,6 +94,11 @@ impl Refusal {
         }
         Refusal { class: Class::Http(StatusCode::INTERNAL_SERVER_ERROR), faults }
     }
+
+    /// Whether it is a mistake of ours.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.class == Class::Http(StatusCode::INTERNAL_SERVER_ERROR)
+    }
 }
 
 /// The answer to what was not run: errors without `data`.

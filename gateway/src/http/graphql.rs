@@ -198,13 +198,20 @@ async fn caught(
     request: impl Future<Output = Result<Answer, Refusal>>,
 ) -> Whole {
     let Manner { profile, media } = manner;
+    let named = || format!("{:016x}", id.0);
     // Nothing that outlives the request is left half changed: it reads shared state and writes none.
     match AssertUnwindSafe(request).catch_unwind().await {
         Ok(Ok(answer)) => answer::answered(answer, profile, media),
-        Ok(Err(refusal)) => answer::refused(&refusal, profile, media),
+        Ok(Err(refusal)) => {
+            if refusal.is_internal() {
+                let request_id = named();
+                tracing::error!(request_id, faults = ?refusal.faults, "an operation could not be prepared");
+            }
+            answer::refused(&refusal, profile, media)
+        }
         Err(panic) => {
-            let request_id = format_args!("{:016x}", id.0);
-            tracing::error!(%request_id, panic = said(panic.as_ref()), "a request met a bug of the gateway");
+            let request_id = named();
+            tracing::error!(request_id, panic = said(panic.as_ref()), "a request met a bug of the gateway");
             let message = format!("the gateway made a mistake; its log has more under {request_id}");
             let refusal = Refusal::internal(vec![Fault::new("INTERNAL_SERVER_ERROR", message)]);
             answer::refused(&refusal, profile, media)

@@ -338,7 +338,7 @@ async fn a_service_that_offers_nothing_changes_no_graph() {
 #[tokio::test]
 async fn what_an_operator_opens_appears_without_a_registration() {
     let world = World::start().await;
-    world.up_with("monster", "1.0.0", "m", Some(&turnout_samples::descriptors("catalog", "1.4.0").unwrap()));
+    world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0"));
     world.seen().await;
     let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
     let before = world.published.reports.borrow().compositions;

@@ -1,8 +1,7 @@
 //! What is registered becomes what serves: through the task itself, with a registry on disk.
 //!
-//! The registry's clock stands still with tokio's, so that nothing expires on its own. Time in these tests is
-//! real, because the looks run on threads that a paused clock does not wait for; each waits for a report
-//! and none sleeps.
+//! Leases last longer than any test, and nobody ends them. Time is real, because the looks run on threads that
+//! a paused clock does not wait for; each test waits for a report and none sleeps.
 
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};

@@ -117,7 +117,7 @@ impl App {
             registry: registry.clone(),
             fleet: Arc::new(fleet(&read)),
             exposures: exposures_now,
-            meters,
+            meters: meters.clone(),
         });
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
@@ -134,7 +134,7 @@ impl App {
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
         let serving = Serving {
-            public: Public::new(health, graphql_now, published.generations),
+            public: Public::new(health, graphql_now, published.generations, meters),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),

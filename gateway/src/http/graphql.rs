@@ -31,6 +31,7 @@ use crate::config::{Config, StatusProfile};
 use crate::execute::fault::Fault;
 use crate::execute::run::{Answer, Operation, RequestId, run};
 use crate::generation::{self, Generation};
+use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
 /// For the whole body, however slowly it drips. Operations are small, and whoever needs longer is no
@@ -77,6 +78,7 @@ impl Settings {
 pub(crate) struct Graphql {
     settings: Latest<Arc<Settings>>,
     generation: Latest<Option<Arc<Generation>>>,
+    meters: Meters,
     ids: Ids,
     worker: Worker,
 }
@@ -90,14 +92,15 @@ struct Manner {
 
 impl Graphql {
     pub(crate) fn new(
-        settings: watch::Receiver<Arc<Settings>>,
-        generations: watch::Receiver<Option<Arc<Generation>>>,
+        (settings, generations): (watch::Receiver<Arc<Settings>>, watch::Receiver<Option<Arc<Generation>>>),
+        meters: Meters,
         seed: u64,
         worker: Worker,
     ) -> Graphql {
         Graphql {
             settings: Latest::of(settings),
             generation: Latest::of(generations),
+            meters,
             ids: Ids::new(seed, worker),
             worker,
         }
@@ -157,19 +160,23 @@ impl Graphql {
             RootKind::Subscription => return Err(streams()),
         }
         let metadata = facts::metadata(&head.headers, &settings.forward);
+        let begun = Instant::now();
         let operation = Operation {
             generation,
             prepared: &prepared,
             operation_name,
             variables: payload.variables,
             metadata: &metadata,
-            deadline: Instant::now() + budget,
+            deadline: begun + budget,
             worker: self.worker,
             request_id: id,
         };
         // On the heap, because the connection moves this future about before it polls it, and what an
         // operation needs would be most of it.
-        Ok(Box::pin(run(&operation)).await)
+        let answer = Box::pin(run(&operation)).await;
+        self.meters.operation(self.worker, Some(prepared.plan.kind), answer.outcome, begun.elapsed());
+        prepared.uses.count(self.worker, answer.outcome);
+        Ok(answer)
     }
 }
 
@@ -283,7 +290,7 @@ mod tests {
         };
         let (_, settings) = watch::channel(Arc::new(settings));
         let (_, generations) = watch::channel(None);
-        Graphql::new(settings, generations, 1, Worker(0))
+        Graphql::new((settings, generations), Meters::new(), 1, Worker(0))
     }
 
     fn post(body: Body) -> Request<Body> {

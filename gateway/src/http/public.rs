@@ -20,6 +20,7 @@ use tower::ServiceExt;
 use super::graphql::{Graphql, Settings};
 use super::health::{self, Health};
 use crate::generation::Generation;
+use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
 /// Where operations are sent.
@@ -35,6 +36,7 @@ pub struct Public {
     settings: watch::Receiver<Arc<Settings>>,
     generations: watch::Receiver<Option<Arc<Generation>>>,
     seed: u64,
+    meters: Meters,
 }
 
 impl Public {
@@ -43,15 +45,16 @@ impl Public {
         health: Health,
         settings: watch::Receiver<Arc<Settings>>,
         generations: watch::Receiver<Option<Arc<Generation>>>,
+        meters: Meters,
     ) -> Public {
-        Public { health, settings, generations, seed: rand::random() }
+        Public { health, settings, generations, meters, seed: rand::random() }
     }
 
     /// The part of one worker.
     pub fn front(&self, worker: Worker) -> Front {
-        let (settings, generations) = (self.settings.clone(), self.generations.clone());
+        let watched = (self.settings.clone(), self.generations.clone());
         Front {
-            graphql: Arc::new(Graphql::new(settings, generations, self.seed, worker)),
+            graphql: Arc::new(Graphql::new(watched, self.meters.clone(), self.seed, worker)),
             routes: health::router(self.health.clone()).fallback(missing),
         }
     }

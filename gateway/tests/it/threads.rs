@@ -17,6 +17,8 @@ use turnout::http::listener::Ending;
 use turnout::http::public::Public;
 use turnout::worker::{self, Serving, Threads, Workers};
 
+use turnout::telemetry::Meters;
+
 use crate::gateway::Gateway;
 
 const BODY: &str = r#"{"query":"{ __typename }"}"#;
@@ -36,7 +38,7 @@ fn open(gateway: &Gateway, threads: Threads) -> Port {
     let (_, settings) = watch::channel(Arc::new(Settings::of(&config)));
     let (generations, newest) = watch::channel(None);
     let serving = Serving {
-        public: Public::new(health, settings, newest),
+        public: Public::new(health, settings, newest, Meters::new()),
         connections: TaskTracker::new(),
         background: TaskTracker::new(),
         ending,

@@ -1,65 +1,77 @@
 //! How long does the writer take for what the measuring stand asks? Nothing is asserted about time: machines
 //! differ. `cargo test --release -p turnout-schema --lib write::tests::bench -- --nocapture` shows it.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
+use std::sync::LazyLock;
 
 use super::{Brings, Case, Response, Written, bytes, composed, int, message};
-use crate::fixture;
 use crate::subgraph::{self, Exposure};
-use crate::wire::answers::{Answers, Outcome};
 use crate::wire::write::{Asked, write};
+use crate::{Supergraph, fixture};
+
+static BENCH: LazyLock<Supergraph> = LazyLock::new(|| {
+    let text = include_str!("../../../../../bench/proto/bench/v1/bench.proto");
+    let descriptors = fixture::descriptors(&[("bench/v1/bench.proto", text)]);
+    composed(&[subgraph::read("bench", "1.0.0", &descriptors, Exposure::Annotated).subgraph])
+});
+
+const BODY: &str = "Some words in a line, and then another one, which ends the line.\n\
+                    And a second line, which is as long as the first line is.";
+
+fn posts() -> Vec<u8> {
+    let post = |at: i64| {
+        let title = format!("A title of post number {at}");
+        message(1, &[int(1, 1000 + at), bytes(2, title), bytes(3, BODY), int(4, 1 + at % 10)])
+    };
+    (0..100).flat_map(post).collect()
+}
+
+fn users() -> Vec<u8> {
+    (1..=10).flat_map(|id| message(1, &[int(1, id), bytes(2, format!("User {id}"))])).collect()
+}
 
 #[test]
 fn a_hundred_posts_are_written() {
-    let text = include_str!("../../../../../bench/proto/bench/v1/bench.proto");
-    let descriptors = fixture::descriptors(&[("bench/v1/bench.proto", text)]);
-    let graph = composed(&[subgraph::read("bench", "1.0.0", &descriptors, Exposure::Annotated).subgraph]);
-    let body = "Some words in a line, and then \"another\".\n";
-    let posts: Vec<Vec<u8>> = (0..100)
-        .map(|at| {
-            let title = format!("A title of post number {at}");
-            message(1, &[int(1, 1000 + at), bytes(2, title), bytes(3, body.repeat(3)), int(4, at % 10)])
-        })
-        .collect();
-    let posts = posts.concat();
-    let document = "{ posts { id title body } }";
-    let brings = [("ListPosts", Brings::Bytes(posts.clone()))];
-    let (text, _) = Case::new(&graph, document, &brings).written();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["posts"][99]["body"], body.repeat(3));
+    let brings = [("ListPosts", Brings::Bytes(posts()))];
+    let case = Case::new(&BENCH, "{ posts { id title body } }", &brings);
+    let json: serde_json::Value = serde_json::from_str(&case.written().0).unwrap();
+    assert_eq!(json["posts"][99]["body"], BODY);
+    measured("Q2", &case);
+}
 
-    let plan = super::planned(&graph, document);
-    let holds = plan.holds(|_| None).unwrap();
-    let rounds = if cfg!(debug_assertions) { 20 } else { 20_000 };
-    let mut answers = Answers::new(plan.fetches.len());
-    let response = super::response(&plan, 0, &posts);
-    let place = answers.keep(response);
-    answers.set(0, Outcome::Whole(place));
+#[test]
+fn a_hundred_posts_are_written_with_their_users() {
+    let brings = [("ListPosts", Brings::Bytes(posts())), ("BatchGetUsers", Brings::Bytes(users()))];
+    let case = Case::new(&BENCH, "{ posts { id title user { id name } } }", &brings);
+    let json: serde_json::Value = serde_json::from_str(&case.written().0).unwrap();
+    assert_eq!(json["posts"][99]["user"]["name"], "User 10");
+    measured("Q3", &case);
+}
+
+fn measured(what: &str, case: &Case<'_>) {
+    let (plan, holds, answers) = case.brought();
     let asked =
         Asked { plan: &plan, holds: &holds, answers: &answers, introspection: None, bytes_max: 1 << 20 };
     let mut out = Vec::with_capacity(1 << 16);
-    let writing = measured(rounds, || {
+    let writing = nanoseconds(|| {
         out.clear();
-        let written = write(black_box(&asked), &mut out);
-        assert_eq!(written, Written::default());
+        assert_eq!(write(black_box(&asked), &mut out), Written::default());
     });
-    let posts = bytes::Bytes::from(posts);
-    let reading = measured(rounds, || {
+    let posts = ::bytes::Bytes::from(posts());
+    let reading = nanoseconds(|| {
         black_box(Response::read(&plan.tables, plan.fetches[0].table, posts.clone()).unwrap());
     });
-    let mut line = String::new();
-    let _infallible = write!(line, "Q2: {writing} ns to write {} bytes, {reading} ns to read", out.len());
-    println!("{line}");
+    println!("{what}: {writing} ns to write {} bytes, {reading} ns to read the posts", out.len());
 }
 
-/// Nanoseconds a round.
-fn measured(rounds: u32, mut round: impl FnMut()) -> u128 {
+/// How long a round takes.
+fn nanoseconds(mut round: impl FnMut()) -> u128 {
     #[expect(clippy::disallowed_methods, reason = "a measurement, of which nothing is asserted")]
     let now = std::time::Instant::now;
+    let rounds = if cfg!(debug_assertions) { 20 } else { 5_000 };
     let start = now();
     for _ in 0..rounds {
         round();
     }
-    start.elapsed().as_nanos() / u128::from(rounds)
+    start.elapsed().as_nanos() / rounds
 }

@@ -16,7 +16,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{Asked, Step, Written, write};
 use crate::compose::{Locks, compose};
-use crate::plan::{Call, Plan, plan};
+use crate::plan::{Call, Holds, Plan, plan};
 use crate::wire::answers::{Answers, Failure, Found, Held, Outcome};
 use crate::wire::index::Response;
 use crate::wire::keys;
@@ -46,7 +46,8 @@ impl<'a> Case<'a> {
         Case { graph, document, brings, bytes_max: 1 << 20, yes: true }
     }
 
-    fn written(&self) -> (String, Written) {
+    /// The plan, which of its conditions hold, and what its calls brought.
+    fn brought(&self) -> (Plan, Holds, Answers) {
         let plan = planned(self.graph, self.document);
         let holds = plan.holds(|_| Some(self.yes)).unwrap();
         let mut answers = Answers::new(plan.fetches.len());
@@ -68,6 +69,11 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        (plan, holds, answers)
+    }
+
+    fn written(&self) -> (String, Written) {
+        let (plan, holds, answers) = self.brought();
         let (asked, mut out) = (
             Asked {
                 plan: &plan,

@@ -111,8 +111,8 @@ pub(crate) fn write_date((year, month, day): (i64, i64, i64), out: &mut Vec<u8>)
 fn write_fraction(nanos: u32, out: &mut Vec<u8>) {
     let (scale, count) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (1_000_000, 3),
-        _ if nanos % 1000 == 0 => (1000, 6),
+        _ if nanos.is_multiple_of(1_000_000) => (1_000_000, 3),
+        _ if nanos.is_multiple_of(1000) => (1000, 6),
         _ => (1, 9),
     };
     out.push(b'.');

@@ -411,7 +411,7 @@ impl<'a> Oracle<'a, '_> {
             (Count::Map, Value::Map(entries)) => {
                 let [(entry, picked)] = below else { panic!("an entry") };
                 let mut entries: Vec<_> = entries.iter().collect();
-                entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+                entries.sort_by_key(|(key, _)| *key);
                 let mut out = Vec::new();
                 for (at, (key, value)) in entries.into_iter().enumerate() {
                     let ProtoKind::Message(of) = field.kind() else { panic!("an entry") };

@@ -54,3 +54,23 @@ fn write_value(value: &ConstValue, out: &mut Vec<u8>) -> Result<(), Why> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_json() {
+        let all = serde_json::json!({
+            "__schema": { "a": [1, -2.5, "x\"\n", true, false, null, {}, []], "b": { "c": "d" } },
+            "nothing": null,
+        });
+        let value = ConstValue::from_json(all.clone()).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(write(Some(&value), "__schema", &mut out), Ok(()));
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), all["__schema"]);
+        for (all, key) in [(Some(&value), "nothing"), (Some(&value), "missing"), (None, "__schema")] {
+            assert_eq!(write(all, key, &mut out), Err(Miss::Null(Why::Null)), "{key}");
+        }
+    }
+}

@@ -239,11 +239,12 @@ async fn addresses(target: &Target, settings: &Settings) -> Result<Vec<SocketAdd
         .map_err(|error| Error::Resolve(target.host.clone(), error))?;
     let mut allowed = Vec::new();
     let mut forbidden = None;
-    for address in found {
+    for mut address in found {
         // An IPv4 address in IPv6 clothes is judged, and connected to, as what it is.
         let ip = address.ip().to_canonical();
         if is_allowed(ip, settings) {
-            allowed.push(SocketAddr::new(ip, address.port()));
+            address.set_ip(ip);
+            allowed.push(address);
         } else {
             forbidden = Some(ip);
         }

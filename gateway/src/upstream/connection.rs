@@ -45,9 +45,20 @@ const HEADERS_BYTES_MAX: u32 = 64 * 1024;
 /// The calls that are sent before the peer has said how many it takes: the least that HTTP/2 recommends.
 const STREAMS_BEFORE_SETTINGS: usize = 100;
 
-/// How many cancelled calls are remembered, for what still comes of them. What comes of a forgotten one counts
-/// as an error of the peer, so there is room for all that are cancelled in a second.
-const CANCELLED_STREAMS_MAX: usize = 1024;
+/// How many cancelled calls are remembered for a second, for what still comes of them.
+const CANCELLED_STREAMS_MAX: usize = 8 * 1024;
+
+/// What still comes of abandoned calls wears a connection out: a frame of a forgotten call counts as an error
+/// of the peer, and a small one of a remembered call is never given back to the budget that keeps small frames
+/// from filling memory. At either limit HTTP/2 breaks the connection with all calls on it. So after this many
+/// abandoned calls it takes no more, long before one of them can be reached.
+pub(super) const ABANDONED_CALLS_MAX: u32 = 16 * 1024;
+
+/// The frames of forgotten calls that are answered with a reset.
+const ERRORS_MAX: usize = 4 * ABANDONED_CALLS_MAX as usize;
+
+/// The budget for small frames that nobody has read yet: 256 bytes each, less what is in them.
+const SMALL_FRAMES_BYTES_MAX: usize = 4 * 256 * ABANDONED_CALLS_MAX as usize;
 
 /// How long sent bytes may go without an acknowledgement: a peer whose machine is gone says nothing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
@@ -150,6 +161,8 @@ impl Connection {
             .max_header_list_size(HEADERS_BYTES_MAX)
             .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .max_concurrent_reset_streams(CANCELLED_STREAMS_MAX)
+            .max_local_error_reset_streams(Some(ERRORS_MAX))
+            .data_frame_budget(SMALL_FRAMES_BYTES_MAX)
             .enable_push(false)
             .handshake(Counted::new(io, Arc::clone(&traffic)))
             .await?;
@@ -164,10 +177,10 @@ impl Connection {
         Ok(Connection { sender, traffic, ended })
     }
 
-    /// Whether new calls can go over it: it has not failed and was not told to go away. Costs three locks that
-    /// nobody holds for long.
+    /// Whether new calls can go over it: it has not failed, was not told to go away, and is not worn out. What
+    /// is under way on it may finish in any case. Costs three locks that nobody holds for long.
     pub fn is_usable(&self) -> bool {
-        if self.ended.load(Ordering::Acquire) {
+        if self.ended.load(Ordering::Acquire) || self.traffic.abandoned_calls() >= ABANDONED_CALLS_MAX {
             return false;
         }
         let ready = self.sender.clone().poll_ready(&mut Context::from_waker(Waker::noop()));
@@ -180,7 +193,7 @@ impl Connection {
     }
 
     /// What went over it so far.
-    pub(super) fn traffic(&self) -> &Traffic {
+    pub(super) fn traffic(&self) -> &Arc<Traffic> {
         &self.traffic
     }
 }
@@ -226,11 +239,12 @@ async fn addresses(target: &Target, settings: &Settings) -> Result<Vec<SocketAdd
         .map_err(|error| Error::Resolve(target.host.clone(), error))?;
     let mut allowed = Vec::new();
     let mut forbidden = None;
-    for address in found {
+    for mut address in found {
         // An IPv4 address in IPv6 clothes is judged, and connected to, as what it is.
         let ip = address.ip().to_canonical();
         if is_allowed(ip, settings) {
-            allowed.push(SocketAddr::new(ip, address.port()));
+            address.set_ip(ip);
+            allowed.push(address);
         } else {
             forbidden = Some(ip);
         }

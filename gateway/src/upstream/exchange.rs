@@ -14,14 +14,14 @@ use h2::RecvStream;
 use h2::client::ResponseFuture;
 use http::header::{self, CONTENT_TYPE, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::Uri;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, response};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
 use super::connection::{Connection, Settings, Target};
 use super::frame::{Frames, Outbound};
 use super::status;
-use super::traffic::Mark;
+use super::traffic::Unfinished;
 use super::{Failure, Outgoing};
 
 /// What begins the name of every header that belongs to gRPC itself.
@@ -154,10 +154,17 @@ async fn begin(
     let Some(frame) = Outbound::new(message.clone()) else {
         return Err(status::unsendable("the request is over 4 GiB"));
     };
-    let mark = connection.traffic().mark();
+    let traffic = connection.traffic();
+    let mark = traffic.mark();
     let response = send(connection, request, frame)?;
-    let (head, body) = headed(connection, mark, response).await?.into_parts();
-    accept(head, body, settings)
+    let mut unfinished = Unfinished::new(traffic);
+    match response.await {
+        Ok(response) => accept(response, unfinished, settings),
+        Err(error) => {
+            unfinished.finish();
+            Err(status::interrupted(&error, traffic.since(mark)))
+        }
+    }
 }
 
 /// Hands the request over to HTTP/2, which sends the message as the peer's window lets it.
@@ -171,17 +178,17 @@ fn send(connection: &Connection, request: Request<()>, frame: Outbound) -> Resul
     Ok(response)
 }
 
-async fn headed(
-    connection: &Connection,
-    mark: Mark,
-    response: ResponseFuture,
-) -> Result<Response<RecvStream>, Attempt> {
-    response.await.map_err(|error| status::interrupted(&error, connection.traffic().since(mark)))
-}
-
 /// Whether the head is one of gRPC. `None` when it was the whole answer, and OK.
-fn accept(head: response::Parts, body: RecvStream, settings: &Settings) -> Result<Option<Incoming>, Attempt> {
+fn accept(
+    response: Response<RecvStream>,
+    mut unfinished: Unfinished,
+    settings: &Settings,
+) -> Result<Option<Incoming>, Attempt> {
+    let (head, body) = response.into_parts();
     let is_all = body.is_end_stream();
+    if is_all {
+        unfinished.finish();
+    }
     let has_status = is_all && head.headers.contains_key("grpc-status");
     if head.status != StatusCode::OK {
         // A status of gRPC tells more than that of HTTP, unless it says that all is well.
@@ -200,7 +207,7 @@ fn accept(head: response::Parts, body: RecvStream, settings: &Settings) -> Resul
     if is_all {
         return status::ending(head.headers).map(|()| None);
     }
-    Ok(Some(Incoming { body, frames: Frames::new(settings.message_bytes_max) }))
+    Ok(Some(Incoming { body, frames: Frames::new(settings.message_bytes_max), unfinished }))
 }
 
 /// `application/grpc`, alone or with `+proto` or parameters: other formats are not read.
@@ -215,6 +222,7 @@ fn is_grpc(kind: &[u8]) -> bool {
 struct Incoming {
     body: RecvStream,
     frames: Frames,
+    unfinished: Unfinished,
 }
 
 impl Incoming {
@@ -233,7 +241,7 @@ impl Incoming {
             }
             match self.body.data().await {
                 Some(Ok(chunk)) => self.frames.push(chunk),
-                Some(Err(error)) => return Err(interrupted(&error)),
+                Some(Err(error)) => return Err(self.interrupted(&error)),
                 None => return Ok(None),
             }
         }
@@ -241,23 +249,21 @@ impl Incoming {
 
     /// How it ended. To be called when `next` has no more.
     async fn end(&mut self) -> Result<(), Attempt> {
-        match self.body.trailers().await {
-            Ok(Some(trailers)) => status::ending(trailers)?,
-            Ok(None) => {
-                return Err(status::no_answer(Code::Unknown, "the answer ended without a status"));
-            }
-            Err(error) => return Err(interrupted(&error)),
-        }
+        let trailers = self.body.trailers().await.map_err(|error| self.interrupted(&error))?;
+        self.unfinished.finish();
+        // Data may be the last that comes: then there is no status either.
+        status::ending(trailers.unwrap_or_default())?;
         if self.frames.is_cut() {
             return Err(status::no_answer(Code::Internal, "the last message was cut off"));
         }
         Ok(())
     }
-}
 
-/// What ended an answer that had begun.
-fn interrupted(error: &h2::Error) -> Attempt {
-    status::interrupted(error, status::Sent::Perhaps)
+    /// What ended it, when it had begun.
+    fn interrupted(&mut self, error: &h2::Error) -> Attempt {
+        self.unfinished.finish();
+        status::interrupted(error, status::Sent::Perhaps)
+    }
 }
 
 fn end(outgoing: &Outgoing<'_>, now: Instant) -> Instant {

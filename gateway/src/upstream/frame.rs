@@ -12,8 +12,8 @@ use bytes::{Buf, Bytes, BytesMut};
 /// The flag of compression, and the length in four bytes.
 const HEAD_BYTES: usize = 5;
 
-/// What is taken at once for a message that arrives in pieces: as much as a stream's window lets a peer send
-/// before it is read. More follows as it is needed.
+/// What is taken at once for a message that arrives in pieces: one frame of HTTP/2 at its largest. More
+/// follows as it is needed.
 const RESERVE_BYTES: usize = 64 * 1024;
 
 /// A request message in its frame.

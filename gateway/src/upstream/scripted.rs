@@ -44,12 +44,11 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The bytes of the request, frame and all.
+    /// The bytes of the request, frame and all, or as much as came before its caller gave up.
     pub(super) async fn body(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let body = self.request.body_mut();
-        while let Some(chunk) = body.data().await {
-            let chunk = chunk.unwrap();
+        while let Some(Ok(chunk)) = body.data().await {
             body.flow_control().release_capacity(chunk.len()).unwrap();
             all.extend_from_slice(&chunk);
         }
@@ -77,9 +76,16 @@ impl Call {
 
     /// Answers with these bytes and a status.
     pub(super) fn answer(&mut self, bytes: impl Into<Bytes>, status: &str) {
-        let stream = self.begin();
-        stream.send_data(bytes.into(), false).unwrap();
-        stream.send_trailers(fields(&[("grpc-status", status)])).unwrap();
+        self.begin();
+        self.answer_begun(bytes, status);
+    }
+
+    /// The rest of an answer, unless nobody wants it any more.
+    pub(super) fn answer_begun(&mut self, bytes: impl Into<Bytes>, status: &str) {
+        let stream = self.stream.as_mut().unwrap();
+        if stream.send_data(bytes.into(), false).is_ok() {
+            let _ = stream.send_trailers(fields(&[("grpc-status", status)]));
+        }
     }
 
     /// Why the caller reset the call; waits until it does.
@@ -121,7 +127,17 @@ where
     F: Fn(Call) -> R,
     R: Future<Output = After>,
 {
-    let Ok(mut connection) = h2::server::handshake(io).await else { return };
+    serve_as(h2::server::Builder::new(), io, script).await;
+}
+
+/// Runs a service with settings of its own.
+pub(super) async fn serve_as<T, F, R>(builder: h2::server::Builder, io: T, script: F)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Call) -> R,
+    R: Future<Output = After>,
+{
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(io).await else { return };
     let mut calls = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -228,7 +244,10 @@ impl Wired {
     }
 
     pub(super) async fn open(&self) -> Result<Events, Attempt> {
-        let letter = Letter::new("ping");
+        self.open_with(&Letter::new("ping")).await
+    }
+
+    pub(super) async fn open_with(&self, letter: &Letter) -> Result<Events, Attempt> {
         open(&self.connection, &self.target, &self.settings, &letter.outgoing()).await
     }
 }

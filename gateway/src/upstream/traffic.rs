@@ -1,4 +1,4 @@
-//! What has gone over a connection, as far as it tells whether a call can have arrived.
+//! What has gone over a connection: whether a call can have arrived, and how worn the connection is.
 //!
 //! HTTP/2 promises that a call was not seen only when the peer says so. A transport knows two more cases, and
 //! they are the common ones: nothing was written since the call began, because the peer had hung up before;
@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,6 +20,7 @@ pub(super) struct Traffic {
     written_bytes: AtomicU64,
     /// The end was read, and nothing before it.
     was_silent: AtomicBool,
+    abandoned_calls: AtomicU32,
 }
 
 impl Traffic {
@@ -33,6 +34,35 @@ impl Traffic {
         // The driver has stored both before it told the call of the failure, under a lock.
         let unwritten = self.written_bytes.load(Ordering::Relaxed) == mark.0;
         if unwritten || self.was_silent.load(Ordering::Relaxed) { Sent::Nothing } else { Sent::Perhaps }
+    }
+
+    /// The calls that were given up before their end.
+    pub(super) fn abandoned_calls(&self) -> u32 {
+        self.abandoned_calls.load(Ordering::Relaxed)
+    }
+}
+
+/// A call that was sent and has not ended. When it is dropped like this, it is abandoned.
+#[derive(Debug)]
+pub(super) struct Unfinished(Option<Arc<Traffic>>);
+
+impl Unfinished {
+    /// A call that begins now.
+    pub(super) fn new(traffic: &Arc<Traffic>) -> Unfinished {
+        Unfinished(Some(Arc::clone(traffic)))
+    }
+
+    /// The peer has ended it.
+    pub(super) fn finish(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(traffic) = &self.0 {
+            traffic.abandoned_calls.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::upstream::Origin;
 use crate::upstream::exchange::{Attempt, Reach};
-use crate::upstream::scripted::{After, Call, Wired, framed, over, wired};
+use crate::upstream::scripted::{After, Call, Letter, Wired, framed, over, wired};
 
 fn told(attempt: &Attempt) -> (Code, Origin, Reach) {
     (attempt.failure.code, attempt.failure.origin, attempt.reach)
@@ -105,7 +105,7 @@ async fn a_graceful_goaway_lets_calls_finish_and_takes_no_more() {
         }
     })
     .await;
-    let slow = crate::upstream::scripted::Letter::new("slow");
+    let slow = Letter::new("slow");
     let (done, ()) = tokio::join!(wired.send(&slow), async {
         assert_eq!(wired.call().await.unwrap(), "bye");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -137,6 +137,21 @@ async fn a_connection_that_breaks_in_an_answer_gives_no_data() {
     .await;
     let attempt = wired.call().await.unwrap_err();
     assert_eq!(told(&attempt), (Code::Unavailable, Origin::Connection, Reach::Perhaps));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_before_the_request_was_read_is_the_answer() {
+    // The service does not want the rest, and says so by a reset without an error.
+    let wired = wired(|mut call| async move {
+        call.say(200, &[("content-type", "application/grpc"), ("grpc-status", "8")]);
+        After::GoOn
+    })
+    .await;
+    for _ in 0..3 {
+        let attempt = wired.send(&Letter::new(vec![0; 1_000_000])).await.unwrap_err();
+        assert_eq!(told(&attempt), (Code::ResourceExhausted, Origin::Service, Reach::Answered));
+    }
+    assert!(wired.connection.is_usable());
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::upstream::Origin;
+use crate::upstream::connection::ABANDONED_CALLS_MAX;
 use crate::upstream::exchange::Reach;
-use crate::upstream::scripted::{After, Call, Letter, Wired, framed, over, wired};
+use crate::upstream::scripted::{After, Call, Letter, Wired, framed, over, serve_as, wired};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -183,4 +184,82 @@ async fn a_call_that_is_dropped_is_cancelled() {
     let begin = Instant::now();
     assert_eq!(resets.recv().await, Some(Reason::CANCEL));
     assert!(begin.elapsed() < Duration::from_millis(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_takes_no_more_calls_before_those_given_up_wear_it_out() {
+    const AT_ONCE: u32 = 64;
+    let patience = Duration::from_millis(2);
+    let wired = wired(move |mut call| async move {
+        if call.body().await == framed(b"stay") {
+            call.begin();
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            call.answer_begun(framed(b"still here"), "0");
+        } else {
+            // The answer is on its way when the call is given up.
+            tokio::time::sleep(patience).await;
+            call.begin();
+            call.answer_begun(framed(b"late"), "0");
+        }
+        After::GoOn
+    })
+    .await;
+    let mut stays = wired.open_with(&Letter::new("stay")).await.unwrap();
+    for _ in 0..ABANDONED_CALLS_MAX / AT_ONCE {
+        assert!(wired.connection.is_usable());
+        let letters: Vec<Letter> = (0..AT_ONCE).map(|_| Letter::new("ping")).collect();
+        let calls = futures_util::future::join_all(letters.iter().map(|letter| wired.send(letter)));
+        tokio::time::timeout(patience, calls).await.unwrap_err();
+    }
+    assert!(!wired.connection.is_usable());
+    assert_eq!(stays.next().await.unwrap().unwrap(), "still here");
+    assert_eq!(stays.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_end_do_not_wear_a_connection() {
+    let wired = wired(|mut call| async move {
+        match call.body().await.last() {
+            Some(b'a') => call.answer(framed(b"pong"), "0"),
+            Some(b'b') => call.answer(framed(b"pong"), "5"),
+            Some(b'c') => call.say(200, &[("grpc-status", "5")]),
+            _ => call.respond.send_reset(Reason::INTERNAL_ERROR),
+        }
+        After::GoOn
+    })
+    .await;
+    for message in ["a", "b", "c", "d"] {
+        let _ = wired.send(&Letter::new(message)).await;
+    }
+    assert_eq!(wired.connection.traffic().abandoned_calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_its_turn_can_be_given_up() {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let wired = over(ours).await;
+    let mut one_at_a_time = h2::server::Builder::new();
+    one_at_a_time.max_concurrent_streams(1);
+    wired.tasks.spawn(serve_as(one_at_a_time, theirs, |mut call| async move {
+        let body = call.body().await;
+        let work = Duration::from_secs(3);
+        if tokio::time::timeout(work, call.reset()).await.is_err() {
+            call.answer(body, "0");
+        }
+        After::GoOn
+    }));
+    // The first answer tells that the settings have come.
+    assert_eq!(wired.call().await.unwrap(), "ping");
+    let first = Letter::new("first");
+    let mut second = Letter::new("second");
+    second.timeout = Some(Duration::from_secs(1));
+    let third = Letter::new("third");
+    let mut fourth = Letter::new("fourth");
+    fourth.deadline = Instant::now() + DEADLINE * 2;
+    let (first, second, third, fourth) =
+        tokio::join!(wired.send(&first), wired.send(&second), wired.send(&third), wired.send(&fourth));
+    assert_eq!(first.unwrap(), "first");
+    assert_eq!(second.unwrap_err().failure.code, Code::DeadlineExceeded);
+    assert_eq!(third.unwrap_err().failure.code, Code::DeadlineExceeded);
+    assert_eq!(fourth.unwrap(), "fourth");
 }

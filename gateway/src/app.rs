@@ -17,9 +17,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::{LedgerKind, RegistryKind};
 use crate::http::admin::{self, Admin};
+use crate::http::graphql;
 use crate::http::health::Health;
-use crate::http::listener::Listener;
-use crate::http::public;
+use crate::http::listener::{Door, Ending, Listener, Places};
+use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
@@ -28,9 +29,13 @@ use crate::registry::{self, Embedded};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
+use crate::worker::{self, Serving, Threads, Workers};
 
 /// For requests that run when the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Who serves the public port.
+const THREADS: Threads = Threads::PerCore;
 
 /// Until a connection to a service stands: on one network a second is long.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -44,6 +49,9 @@ pub enum Error {
     /// A listener's address cannot be bound.
     #[error("cannot listen on {0}")]
     Bind(SocketAddr, #[source] std::io::Error),
+    /// A worker cannot be started.
+    #[error("cannot start the threads that serve")]
+    Workers(#[source] std::io::Error),
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
     Registry(#[source] registry::Error),
@@ -64,10 +72,10 @@ pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
     registry: Arc<Embedded>,
+    workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
-    stop: CancellationToken,
-    abort: CancellationToken,
+    ending: Ending,
     telemetry: Telemetry,
 }
 
@@ -96,7 +104,8 @@ impl App {
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
-        let public_socket = bind(config.listen).await?;
+        let public_sockets =
+            worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
@@ -111,6 +120,7 @@ impl App {
             meters,
         });
         telemetry.metrics().watch_generation(&published.generations);
+        let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
@@ -120,24 +130,32 @@ impl App {
             access: access_now,
         });
 
-        let app = App {
-            public: address(&public_socket)?,
-            admin: address(&admin_socket)?,
-            registry: registry.clone(),
+        let hangups = signal(SignalKind::hangup()).map_err(Error::Signals)?;
+        let ending = Ending { stop: stop.clone(), abort };
+        let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
+        let serving = Serving {
+            public: Public::new(health, graphql_now, published.generations),
             connections: connections.clone(),
             background: background.clone(),
-            stop: stop.clone(),
-            abort: abort.clone(),
+            ending: ending.clone(),
+        };
+        let workers = worker::start(THREADS, public_sockets, &serving).map_err(Error::Workers)?;
+        let app = App {
+            public: addresses.0,
+            admin: addresses.1,
+            registry: registry.clone(),
+            workers,
+            connections: connections.clone(),
+            background: background.clone(),
+            ending: ending.clone(),
             telemetry,
         };
         background.spawn(registry.expire(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let hangups = signal(SignalKind::hangup()).map_err(Error::Signals)?;
-        let live = Live { terms, access, exposures, hangups };
+        let live = Live { terms, access, graphql, exposures, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
-        let public = Listener::new("public", public_socket, public::router(health));
-        background.spawn(public.run(connections.clone(), stop.clone(), abort.clone()));
-        background.spawn(Listener::new("admin", admin_socket, admin).run(connections, stop, abort));
+        let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
+        background.spawn(admin.run(connections, ending));
         Ok(app)
     }
 
@@ -159,7 +177,7 @@ impl App {
     /// Stops everything in order. `now` cuts the deadline short.
     pub async fn stop(self, now: impl Future<Output = ()>) {
         tracing::info!("stopping");
-        self.stop.cancel();
+        self.ending.stop.cancel();
         self.background.close();
         self.connections.close();
         tokio::select! {
@@ -167,11 +185,15 @@ impl App {
             () = tokio::time::sleep(DRAIN) => tracing::warn!("requests did not finish in time"),
             () = now => tracing::warn!("told again to stop: ending at once"),
         }
-        self.abort.cancel();
+        self.ending.abort.cancel();
         self.connections.wait().await;
         self.background.wait().await;
-        let telemetry = self.telemetry;
-        let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
+        let (workers, telemetry) = (self.workers, self.telemetry);
+        let _ = tokio::task::spawn_blocking(move || {
+            workers.join();
+            telemetry.stop();
+        })
+        .await;
     }
 }
 
@@ -185,7 +207,7 @@ fn fleet(read: &Read) -> Fleet {
             allow_cidrs: config.registry.allow_cidrs.clone().into(),
         },
         tls: read.tls.clone(),
-        workers: 1,
+        workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.
         tasks: TaskTracker::new(),
         patience: config.limits.deadline,
@@ -197,8 +219,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| Error::Bind(address, error))
 }
 
-fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {
-    socket.local_addr().map_err(|error| Error::Bind(SocketAddr::from(([0, 0, 0, 0], 0)), error))
+fn address(bound: std::io::Result<SocketAddr>) -> Result<SocketAddr, Error> {
+    bound.map_err(|error| Error::Bind(SocketAddr::from(([0, 0, 0, 0], 0)), error))
 }
 
 /// SIGTERM and Ctrl-C.

@@ -15,6 +15,7 @@ use turnout_control::registration::Terms;
 
 use crate::config::{self, ClientCertificate, Config, File, Loaded, Mistakes, Sources, TlsConfig};
 use crate::http::access::Access;
+use crate::http::graphql;
 use crate::reconcile::Exposures;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::tls::{self, Identity, Pem};
@@ -125,6 +126,8 @@ pub struct Live {
     pub access: watch::Sender<Arc<Access>>,
     /// What of services is public.
     pub exposures: watch::Sender<Exposures>,
+    /// What holds for operations.
+    pub graphql: watch::Sender<Arc<graphql::Settings>>,
     /// SIGHUP, listened for before anyone can send it.
     pub hangups: Signal,
 }
@@ -163,6 +166,7 @@ pub async fn reload(
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
                 live.exposures.send_replace(Exposures::read(new));
+                live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {
                     live.access.send_replace(Arc::new(read.access.clone()));

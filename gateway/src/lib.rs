@@ -17,3 +17,4 @@ pub mod reconcile;
 pub mod registry;
 pub mod telemetry;
 pub mod upstream;
+pub mod worker;

@@ -61,8 +61,8 @@ fn main() -> Result<()> {
         };
         ensure!(plan().is_some(), "{name} is not planned");
         let cold = median(2_000, plan);
-        let mut cache = plan::Cache::new(16);
-        cache.put(text, None, Arc::new(plan().context("was planned before")?));
+        let mut cache = plan::Cache::new(16, 1 << 20);
+        cache.put(text, None, Arc::new(plan().context("was planned before")?), 0);
         let warm = median(2_000, || cache.get(black_box(text), None));
         writeln!(
             out,

@@ -24,9 +24,9 @@ use crate::upstream::pool::Pool;
 /// How many plans are kept. Clients send tens to hundreds of documents; ten apps in ten versions fit.
 const PLANS_MAX: usize = 4096;
 
-/// The longest document whose plan is kept, as it was sent. A longer one is planned each time, so that texts
-/// of a megabyte cannot fill the memory: the texts together never exceed 128 MiB.
-const KEPT_BYTES_MAX: usize = 32 << 10;
+/// What all plans together may take. Whoever sends documents decides how many and how large they are, so that
+/// the number alone would bound nothing: a document of a thousand fields has a plan of 300 KiB.
+const PLANS_BYTES_MAX: usize = 128 << 20;
 
 /// What requests run on.
 #[derive(Debug)]
@@ -103,7 +103,8 @@ impl Generation {
     /// A generation that has no plans yet. `callees` are in the order of the graph's members.
     pub fn new(number: u64, graph: Graph, callees: Vec<Callee>) -> Generation {
         let Graph { supergraph, validator, introspection } = graph;
-        let plans = RwLock::new(Plans { limits: Limits::RECOMMENDED, cache: Cache::new(PLANS_MAX) });
+        let plans =
+            RwLock::new(Plans { limits: Limits::RECOMMENDED, cache: Cache::new(PLANS_MAX, PLANS_BYTES_MAX) });
         Generation { number, supergraph, callees, validator, introspection, plans }
     }
 
@@ -121,14 +122,12 @@ impl Generation {
             return Ok(known);
         }
         let prepared = Arc::new(self.make(raw, operation, limits)?);
-        if raw.len() > KEPT_BYTES_MAX {
-            return Ok(prepared);
-        }
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         if plans.limits != *limits {
-            *plans = Plans { limits: *limits, cache: Cache::new(PLANS_MAX) };
+            *plans = Plans { limits: *limits, cache: Cache::new(PLANS_MAX, PLANS_BYTES_MAX) };
         }
-        Ok(plans.cache.put(raw, operation, prepared))
+        let bytes = prepared.bytes();
+        Ok(plans.cache.put(raw, operation, prepared, bytes))
     }
 
     /// Answers what the graph is asked about itself.

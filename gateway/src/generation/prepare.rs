@@ -16,6 +16,12 @@ use crate::execute::fault::Fault;
 use crate::execute::run::Outcome;
 use crate::telemetry::Uses;
 
+/// Of an output or a column, with the names it shares with nobody.
+const BYTES_PER_PLACE: usize = 256;
+
+/// Of a fetch, with its request.
+const BYTES_PER_FETCH: usize = 4096;
+
 /// A plan, and what is made ready with it.
 #[derive(Debug)]
 pub struct Prepared {
@@ -40,6 +46,13 @@ impl Prepared {
         let asks = plan.selections.iter().flat_map(|selection| &selection.outputs);
         let asks = asks.into_iter().any(|output| matches!(output.value, Value::Introspection));
         Ok(Prepared { plan, paths, document: asks.then_some(document), uses: Uses::new() })
+    }
+
+    /// About how much memory it takes. Estimated from what grows with a document.
+    pub(super) fn bytes(&self) -> usize {
+        let outputs: usize = self.plan.selections.iter().map(|selection| selection.outputs.len()).sum();
+        let columns: usize = self.plan.tables.iter().map(|table| table.columns.len()).sum();
+        size_of::<Prepared>() + (outputs + columns) * BYTES_PER_PLACE + self.paths.len() * BYTES_PER_FETCH
     }
 
     /// How often it was used so far, by outcome. Fields and methods follow from the plan.
@@ -151,7 +164,7 @@ mod tests {
     use turnout_schema::subgraph::{self, Exposure};
     use turnout_schema::{Descriptors, Supergraph};
 
-    use super::super::{Graph, KEPT_BYTES_MAX};
+    use super::super::{Graph, PLANS_BYTES_MAX};
     use super::*;
     use crate::upstream::Worker;
 
@@ -223,7 +236,7 @@ mod tests {
     #[test]
     fn a_long_text_is_planned_and_not_kept() {
         let generation = generation();
-        let text = raw(&format!("{{ __typename }} #{}", "x".repeat(KEPT_BYTES_MAX)));
+        let text = raw(&format!("{{ __typename }} #{}", "x".repeat(PLANS_BYTES_MAX / 64)));
         assert!(generation.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
         assert_eq!(generation.plans(), 0);
     }

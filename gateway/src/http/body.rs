@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Version, header, request};
 use http_body_util::BodyExt;
+use hyper::body::Body;
 
 use crate::registry::serve::{Kind, Trouble};
 
@@ -32,32 +32,79 @@ pub enum Error {
     Encoded,
 }
 
+/// How large a body may be, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) bytes_max: usize,
+    pub(crate) timeout: Duration,
+}
+
 /// Reads a body of at most `bytes_max`.
-pub async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Error> {
+pub async fn read<B>(headers: &HeaderMap, body: B, bytes_max: usize) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    read_within(headers, body, Bounds { bytes_max, timeout: TIMEOUT }).await
+}
+
+/// Reads a body within bounds. One that came in one piece is not copied.
+pub(crate) async fn read_within<B>(headers: &HeaderMap, body: B, bounds: Bounds) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    // Whoever waits to be told to continue has sent nothing yet that would have to be taken in.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bounds.bytes_max && headers.contains_key(header::EXPECT) {
+        return Err(Error::TooLarge(bounds.bytes_max));
+    }
     let encoding = headers.get(header::CONTENT_ENCODING);
-    let answer = tokio::time::timeout(TIMEOUT, collect(body, bytes_max)).await.unwrap_or(Err(Error::TooSlow));
+    let collected = tokio::time::timeout(bounds.timeout, collect(body, bounds.bytes_max));
+    let answer = collected.await.unwrap_or(Err(Error::TooSlow));
     if encoding.is_some_and(|encoding| encoding != "identity") {
         return Err(Error::Encoded);
     }
     answer
 }
 
-async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
-    let (mut collected, mut seen) = (BytesMut::new(), 0);
+/// Takes in what the sender of a refused request still sends. Over HTTP/2 an answer needs no such care,
+/// and whoever waits to be told to continue sends nothing.
+pub(crate) async fn discard<B>(head: &request::Parts, body: B, timeout: Duration)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let waits = head.headers.contains_key(header::EXPECT);
+    if head.version < Version::HTTP_2 && !waits && !body.is_end_stream() {
+        let _ = tokio::time::timeout(timeout, collect(body, 0)).await;
+    }
+}
+
+async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (mut first, mut all, mut seen) = (Bytes::new(), BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Err(Error::Broken) };
-        let Some(chunk) = frame.data_ref() else { continue };
+        let Ok(chunk) = frame.into_data() else { continue };
         seen += chunk.len();
-        if seen <= bytes_max {
-            collected.extend_from_slice(chunk);
-        } else {
-            collected = BytesMut::new();
+        if seen > bytes_max {
+            (first, all) = (Bytes::new(), BytesMut::new());
             if seen > DRAIN_BYTES_MAX {
                 break;
             }
+        } else if first.is_empty() {
+            first = chunk;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&chunk);
         }
     }
-    if seen > bytes_max { Err(Error::TooLarge(bytes_max)) } else { Ok(collected.freeze()) }
+    if seen > bytes_max {
+        return Err(Error::TooLarge(bytes_max));
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 impl From<Error> for Trouble {
@@ -74,7 +121,31 @@ impl From<Error> for Trouble {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
+
+    fn pieces(pieces: &'static [&'static str]) -> Body {
+        let pieces =
+            pieces.iter().map(|&piece| Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes())));
+        Body::from_stream(futures_util::stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_in_their_order() {
+        let bounds = Bounds { bytes_max: 6, timeout: TIMEOUT };
+        for (sent, expected) in [
+            (&["ab", "", "cd", "ef"][..], Ok("abcdef")),
+            (&["", "abcdef"], Ok("abcdef")),
+            (&["abc", "def", ""], Ok("abcdef")),
+            (&["abc", "defg"], Err(Error::TooLarge(6))),
+            (&["abc", "defg", "h", "i"], Err(Error::TooLarge(6))),
+            (&[], Ok("")),
+        ] {
+            let read = read_within(&HeaderMap::new(), pieces(sent), bounds).await;
+            assert_eq!(read.as_deref(), expected.map(str::as_bytes).as_ref().copied(), "{sent:?}");
+        }
+    }
 
     async fn read_plain(bytes: usize, max: usize) -> Result<usize, Error> {
         read(&HeaderMap::new(), Body::from(vec![0; bytes]), max).await.map(|bytes| bytes.len())

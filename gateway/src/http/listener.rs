@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use http::Request;
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
+
+use super::public::{Front, Reply};
 
 /// Connections at once; a client more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -40,27 +43,76 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 /// After accept fails, usually because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What is behind a listener.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// Operators and services.
+    Admin(Router),
+    /// Everyone.
+    Public(Front),
+}
+
+impl Door {
+    async fn answer(self, mut request: Request<Incoming>, peer: SocketAddr) -> http::Response<Reply> {
+        match self {
+            Door::Admin(routes) => {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let answer = routes.oneshot(request).await;
+                answer.unwrap_or_else(|never| match never {}).map(Either::Right)
+            }
+            Door::Public(front) => front.answer(request).await,
+        }
+    }
+}
+
+/// How many connections there may be at once, for listeners that share a port.
+#[derive(Clone, Debug)]
+pub struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// As many as one port has.
+    pub fn of_a_port() -> Places {
+        Places(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    }
+}
+
+/// How a listener is told to end.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// No new connections, and those there are finish what they have.
+    pub stop: CancellationToken,
+    /// Everything ends at once. Never comes before `stop`.
+    pub abort: CancellationToken,
+}
+
+impl Ending {
+    /// One that ends with this one, and is looked at without touching what others look at.
+    pub fn child(&self) -> Ending {
+        Ending { stop: self.stop.child_token(), abort: self.abort.child_token() }
+    }
+}
+
 /// A bound socket and what it serves.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    router: Router,
+    door: Door,
+    places: Places,
     name: &'static str,
 }
 
 impl Listener {
-    /// Serves `router` on a bound socket. The name is for the log.
-    pub fn new(name: &'static str, socket: TcpListener, router: Router) -> Listener {
-        Listener { socket, router, name }
+    /// Serves what is behind `door` on a bound socket. The name is for the log.
+    pub fn new(name: &'static str, socket: TcpListener, door: Door, places: Places) -> Listener {
+        Listener { socket, door, places, name }
     }
 
-    /// Accepts until `stop`; then asks each connection to finish what it has. Connections live on
-    /// `connections`, and end at once when `abort` is cancelled.
-    pub async fn run(self, connections: TaskTracker, stop: CancellationToken, abort: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    /// Accepts until it is told to stop; then asks each connection to finish what it has. Connections
+    /// live on `connections`.
+    pub async fn run(self, connections: TaskTracker, ending: Ending) {
         loop {
             let accepted = tokio::select! {
-                () = stop.cancelled() => return,
+                () = ending.stop.cancelled() => return,
                 accepted = self.socket.accept() => accepted,
             };
             let (stream, peer) = match accepted {
@@ -71,48 +123,53 @@ impl Listener {
                     continue;
                 }
             };
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let (router, stop, abort) = (self.router.clone(), stop.clone(), abort.clone());
+            let place = tokio::select! {
+                () = ending.stop.cancelled() => return,
+                place = self.places.0.clone().acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            let (door, ending) = (self.door.clone(), ending.clone());
             connections.spawn(async move {
-                tokio::select! {
-                    () = abort.cancelled() => {}
-                    () = connection(stream, peer, router, stop) => {}
-                }
+                connection(stream, peer, door, ending).await;
                 drop(place);
             });
         }
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: SocketAddr, door: Door, ending: Ending) {
     // The server behind this tells them apart too, and waits for that without a limit.
     tokio::select! {
         shown = tokio::time::timeout(PROTOCOL_TIMEOUT, protocol_shows(&stream)) => match shown {
             Ok(true) => {}
             Ok(false) | Err(_) => return,
         },
-        () = stop.cancelled() => return,
+        () = ending.stop.cancelled() => return,
     }
     // Nagle's algorithm would hold back the small answers this is made of.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    let service = service_fn(move |request: Request<Incoming>| {
         let span = tracing::debug_span!(
             "request",
             http.request.method = %request.method(),
             url.path = request.uri().path(),
         );
-        let answer = router.clone().oneshot(request).instrument(span);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let answer = door.clone().answer(request, peer).instrument(span);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let builder = builder();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(serving);
+    // The connection first: almost every wake-up is for it, and nothing aborts what was not stopped.
     let ended = tokio::select! {
+        biased;
         ended = &mut serving => ended,
-        () = stop.cancelled() => {
+        () = ending.stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = &mut serving => ended,
+                () = ending.abort.cancelled() => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -150,4 +207,85 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Says when it is dropped.
+    struct Held(mpsc::UnboundedSender<&'static str>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+
+    /// A listener whose only request never ends, and what happens to that request.
+    async fn endless(ending: Ending) -> (SocketAddr, TaskTracker, mpsc::UnboundedReceiver<&'static str>) {
+        let (tell, told) = mpsc::unbounded_channel();
+        let routes = Router::new().route(
+            "/",
+            get(move || async move {
+                let _held = Held(tell.clone());
+                let _ = tell.send("began");
+                pending::<()>().await;
+            }),
+        );
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = Listener::new("test", socket, Door::Admin(routes), Places::of_a_port());
+        let tasks = TaskTracker::new();
+        tasks.spawn(listener.run(tasks.clone(), ending));
+        (address, tasks, told)
+    }
+
+    fn ending() -> Ending {
+        Ending { stop: CancellationToken::new(), abort: CancellationToken::new() }
+    }
+
+    async fn ask(address: SocketAddr) -> TcpStream {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        socket
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_takes_its_request_along() {
+        let ending = ending();
+        let (address, tasks, mut told) = endless(ending.clone()).await;
+        let socket = ask(address).await;
+        assert_eq!(told.recv().await, Some("began"));
+        drop(socket);
+        assert_eq!(told.recv().await, Some("dropped"));
+        ending.stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_has_until_the_abort() {
+        let ending = ending();
+        let (address, tasks, mut told) = endless(ending.child()).await;
+        let mut socket = ask(address).await;
+        assert_eq!(told.recv().await, Some("began"));
+        ending.stop.cancel();
+        tasks.close();
+        // Enough turns for the connection to hear of the stop, and to do what it should not.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(told.try_recv().is_err(), "stopping ended a request");
+        ending.abort.cancel();
+        tasks.wait().await;
+        assert_eq!(told.recv().await, Some("dropped"));
+        assert_eq!(socket.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
 }

@@ -84,3 +84,70 @@ fn diagnostic(finding: &Finding) -> Diagnostic {
         version: version.map(|version| version.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use async_graphql::{Value, value};
+    use tokio::sync::watch;
+    use turnout_schema::Digest;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ops::{self, Facts};
+    use crate::registry::Embedded;
+
+    const QUESTION: &str = "{ graph { digest generation members { service version } \
+                            diagnostics { severity code message help service version } } }";
+
+    async fn ask(report: Report) -> Value {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::start();
+        let registry = Arc::new(Embedded::open(directory.path(), clock, Duration::ZERO).unwrap());
+        let (_reports, graph) = watch::channel(Arc::new(report));
+        let answer = ops::schema(Facts { registry, clock, graph }).execute(QUESTION).await;
+        answer.into_result().unwrap().data
+    }
+
+    #[tokio::test]
+    async fn before_the_first_graph_there_is_none() {
+        let expected = value!({ "graph": {
+            "digest": null, "generation": "0", "members": [], "diagnostics": [],
+        } });
+        assert_eq!(ask(Report::default()).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_graph_tells_its_members_and_what_was_left_out() {
+        let (service, version) = ("catalog".parse().unwrap(), "1.5.0".parse().unwrap());
+        let found = turnout_schema::Diagnostic {
+            severity: turnout_schema::Severity::Error,
+            code: "VERSION_UNFIT",
+            message: "It does not fit.".to_owned(),
+            help: String::new(),
+        };
+        let report = Report {
+            generation: 3,
+            digest: Some(Digest::of(b"graph")),
+            members: vec![("catalog".parse().unwrap(), "1.4.0".parse().unwrap())],
+            findings: vec![Finding { about: Some((service, version)), diagnostic: found }],
+            ..Report::default()
+        };
+        let expected = value!({ "graph": {
+            "digest": (Digest::of(b"graph").to_string()),
+            "generation": "3",
+            "members": [{ "service": "catalog", "version": "1.4.0" }],
+            "diagnostics": [{
+                "severity": (Value::Enum(async_graphql::Name::new("ERROR"))),
+                "code": "VERSION_UNFIT",
+                "message": "It does not fit.",
+                "help": null,
+                "service": "catalog",
+                "version": "1.5.0",
+            }],
+        } });
+        assert_eq!(ask(report).await, expected);
+    }
+}

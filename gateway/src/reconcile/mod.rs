@@ -104,29 +104,28 @@ pub fn new(sources: Sources) -> (Reconciler, Published) {
 }
 
 /// Runs until it is told to stop. The first look is at once: a restart finds what was registered before it.
+/// A look that has begun is waited for, so that nobody uses the registry when this returns.
 pub async fn run(reconciler: Reconciler, stop: CancellationToken) {
-    let follow = follow(&reconciler.sources.registry, &reconciler.sources.fleet);
-    tokio::select! {
-        () = stop.cancelled() => {}
-        // In this order: the fleet knows an instance before a generation can ask for it.
-        ((), ()) = async { tokio::join!(follow, reconciler.compose()) } => {}
-    }
+    let Sources { registry, fleet, .. } = &reconciler.sources;
+    // In this order: the fleet knows an instance before a generation can ask for it.
+    tokio::join!(follow(registry, fleet, &stop), reconciler.compose(&stop));
 }
 
 /// Tells the fleet of every change as it comes.
-async fn follow(registry: &Embedded, fleet: &Fleet) {
+async fn follow(registry: &Embedded, fleet: &Fleet, stop: &CancellationToken) {
     let mut changes = registry.changes();
     loop {
         let snapshot = changes.borrow_and_update().clone();
         fleet.apply(&snapshot);
-        if changes.changed().await.is_err() {
-            return;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
         }
     }
 }
 
 impl Reconciler {
-    async fn compose(&self) {
+    async fn compose(&self, stop: &CancellationToken) {
         let mut changes = self.sources.registry.changes();
         let mut exposures = self.sources.exposures.clone();
         loop {
@@ -134,6 +133,7 @@ impl Reconciler {
             let exposed = exposures.borrow_and_update().clone();
             let again = self.look(snapshot, exposed).await;
             tokio::select! {
+                () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 () = changed(&mut exposures) => {}
                 () = sleep(AGAIN), if again => {}

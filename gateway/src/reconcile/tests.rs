@@ -1,8 +1,7 @@
 //! What is registered becomes what serves: through the task itself, with a registry on disk.
 //!
-//! The registry's clock stands still with tokio's, so that nothing expires on its own. Time in these tests is
-//! real, because the looks run on threads that a paused clock does not wait for; each waits for a report
-//! and none sleeps.
+//! Leases last longer than any test, and nobody ends them. Time is real, because the looks run on threads that
+//! a paused clock does not wait for; each test waits for a report and none sleeps.
 
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -338,7 +337,7 @@ async fn a_service_that_offers_nothing_changes_no_graph() {
 #[tokio::test]
 async fn what_an_operator_opens_appears_without_a_registration() {
     let world = World::start().await;
-    world.up_with("monster", "1.0.0", "m", Some(&turnout_samples::descriptors("catalog", "1.4.0").unwrap()));
+    world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0"));
     world.seen().await;
     let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
     let before = world.published.reports.borrow().compositions;

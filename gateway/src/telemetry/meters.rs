@@ -3,7 +3,7 @@
 //! Written on the hot path, read when somebody asks. OpenTelemetry's own instruments were measured with
 //! ready-made attributes (release build, 2 cores): a counter and a histogram take 60 and 80 ns when one thread
 //! uses them, 150 and 130 ns when two do, so that an operation with one call would pay 600 ns for its two of
-//! each. Here it is two additions to memory that a worker has nearly for itself: 10 ns, whoever else counts.
+//! each. Here the whole operation and its call take 17 ns: additions to memory that a worker has to itself.
 //! The count of a series is the sum of its histogram, so it is not counted twice. Numbers only grow, and stay
 //! when a generation goes. Which fields and methods were used is derived from plans and not counted here.
 

@@ -5,12 +5,14 @@
 //! OTLP get, and durations as histograms, which only Prometheus gets, because OpenTelemetry takes no
 //! histogram that was counted elsewhere.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 use tokio::sync::watch;
@@ -98,7 +100,7 @@ impl Metrics {
                 })
                 .build();
         }
-        self.registry.register(Box::new(Durations(meters.clone())))
+        self.registry.register(Box::new(Durations::new(meters.clone())?))
     }
 
     /// Counts how often the configuration was read anew.
@@ -128,11 +130,15 @@ fn attributes(series: &Series) -> Vec<KeyValue> {
 }
 
 /// The histograms of `Meters`, as Prometheus wants them.
-struct Durations(Meters);
+struct Durations {
+    meters: Meters,
+    /// By which the registry tells collectors apart.
+    names: Vec<Desc>,
+}
 
-impl prometheus::core::Collector for Durations {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        Vec::new()
+impl Collector for Durations {
+    fn desc(&self) -> Vec<&Desc> {
+        self.names.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -141,9 +147,18 @@ impl prometheus::core::Collector for Durations {
 }
 
 impl Durations {
+    fn new(meters: Meters) -> Result<Durations, prometheus::Error> {
+        let name = |timed: Timed| {
+            let (name, help) = (timed.histogram().to_owned(), timed.histogram_description().to_owned());
+            Desc::new(name, help, Vec::new(), HashMap::new())
+        };
+        let names = [Timed::Operations, Timed::Calls].into_iter().map(name).collect::<Result<_, _>>()?;
+        Ok(Durations { meters, names })
+    }
+
     /// A family without any metric would not be legal text.
     fn family(&self, timed: Timed) -> Option<MetricFamily> {
-        let series = self.0.series(timed);
+        let series = self.meters.series(timed);
         if series.is_empty() {
             return None;
         }
@@ -179,4 +194,68 @@ fn metric(series: &Series) -> Metric {
     metric.set_label(series.labels.iter().map(label).collect());
     metric.set_histogram(histogram);
     metric
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+    use turnout_schema::graph::RootKind;
+
+    use super::*;
+    use crate::execute::run::Outcome;
+    use crate::upstream::Worker;
+
+    fn metrics() -> Metrics {
+        let registry = prometheus::Registry::new();
+        let exporter = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .scope_info_enabled(false)
+            .build()
+            .unwrap();
+        Metrics::new(SdkMeterProvider::builder().with_reader(exporter).build(), registry)
+    }
+
+    #[test]
+    fn operations_and_calls_are_counted_and_timed() {
+        let (metrics, meters) = (metrics(), Meters::new());
+        metrics.export(&meters).unwrap();
+        let callee = meters.callee(&"catalog".parse().unwrap(), &"1.4.0".parse().unwrap());
+        let ms = Duration::from_millis;
+        meters.operation(Worker(0), Some(RootKind::Query), Outcome::Partial, ms(30));
+        meters.operation(Worker(9), Some(RootKind::Query), Outcome::Partial, ms(70));
+        meters.call(&callee, Worker(1), Code::Unavailable, ms(3));
+        let text = metrics.render();
+        for line in [
+            "turnout_operations_total{kind=\"query\",outcome=\"partial\"} 2",
+            "turnout_operation_duration_seconds_bucket{kind=\"query\",outcome=\"partial\",le=\"0.05\"} 1",
+            "turnout_operation_duration_seconds_bucket{kind=\"query\",outcome=\"partial\",le=\"0.1\"} 2",
+            "turnout_operation_duration_seconds_bucket{kind=\"query\",outcome=\"partial\",le=\"+Inf\"} 2",
+            "turnout_operation_duration_seconds_sum{kind=\"query\",outcome=\"partial\"} 0.1",
+            "turnout_operation_duration_seconds_count{kind=\"query\",outcome=\"partial\"} 2",
+            "turnout_upstream_calls_total{code=\"UNAVAILABLE\",service=\"catalog\",version=\"1.4.0\"} 1",
+            "# TYPE turnout_upstream_call_duration_seconds histogram",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn before_anything_happens_nothing_is_timed() {
+        let metrics = metrics();
+        metrics.export(&Meters::new()).unwrap();
+        assert!(!metrics.render().contains("duration"));
+    }
+
+    #[test]
+    fn without_a_generation_its_number_is_zero() {
+        let metrics = metrics();
+        let (_generations, now) = watch::channel(None);
+        metrics.watch_generation(&now);
+        let text = metrics.render();
+        for line in ["turnout_generation 0", "turnout_plans 0"] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
 }

@@ -65,6 +65,10 @@ impl Gateway {
         format!("http://{}", self.app.public())
     }
 
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     pub(crate) async fn stop(self) {
         // An idle connection of the client would hold up the end.
         drop(self.client);

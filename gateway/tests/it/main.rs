@@ -7,9 +7,11 @@
 
 mod gateway;
 mod hostile;
+mod http;
 mod malformed;
 mod persistence;
 mod process;
 mod registration;
 mod scenario;
+mod threads;
 mod watching;

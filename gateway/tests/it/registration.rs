@@ -223,14 +223,3 @@ async fn operators_see_what_is_registered() {
     assert!(page.headers.contains_key("content-security-policy"));
     gateway.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn graphql_says_that_it_is_not_there_yet() {
-    let data = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(data.path()).await;
-    let request = http::Request::post(format!("{}/graphql", gateway.public()));
-    let answer = gateway.send(request.body(http_body_util::Full::from("{}")).unwrap()).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.json()["errors"][0]["message"].as_str().unwrap().contains("does not answer GraphQL yet"));
-    gateway.stop().await;
-}

@@ -12,14 +12,19 @@ use super::{Complaint, Secret, crop};
 /// The gateway writes these itself, or they belong to one connection.
 const OWN_HEADERS: &[&str] = &[
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
+    "expect",
     "grpc-timeout",
     "host",
     "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
     "te",
     "trailer",
     "traceparent",
+    "tracestate",
     "transfer-encoding",
     "upgrade",
 ];

@@ -225,7 +225,7 @@ mod tests {
         let ms = Duration::from_millis;
         meters.operation(Worker(0), Some(RootKind::Query), Outcome::Partial, ms(30));
         meters.operation(Worker(9), Some(RootKind::Query), Outcome::Partial, ms(70));
-        meters.call(&callee, Worker(1), Code::Unavailable, ms(3));
+        callee.count(Worker(1), Code::Unavailable, ms(3));
         let text = metrics.render();
         for line in [
             "turnout_operations_total{kind=\"query\",outcome=\"partial\"} 2",

@@ -20,7 +20,7 @@ fn names(count: usize) -> Vec<String> {
 
 /// Asks for the users of orders, one order a user.
 async fn users(count: usize, batch: impl Fn(&[u8]) -> Result<Vec<u8>, Failure> + Sync) -> (Value, Vec<Sent>) {
-    let world = World::new();
+    let world = World::get();
     let names = names(count);
     let answers = |method: &str, message: &[u8]| match method {
         "ListOrders" => Ok(orders_of(names.iter().map(String::as_str))),
@@ -55,7 +55,7 @@ async fn no_call_has_more_keys_than_the_service_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_takes_one_key_is_not_flooded() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| match method {
         "ListProducts" => {
             let products = (0..40).map(|number| product(&format!("P{number}"))).collect();
@@ -109,7 +109,7 @@ async fn halving_ends_with_the_operations_allowance() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_added_to_an_unknown_key_is_an_empty_list() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| match method {
         "ListOrders" => Ok(orders_of(["U1", "U2"])),
         "BatchGetUsers" => Ok(users_by(message)),

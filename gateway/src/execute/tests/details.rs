@@ -70,7 +70,7 @@ fn everything() -> Vec<Any> {
 }
 
 async fn error(code: Code, details: Vec<u8>) -> Value {
-    let world = World::new();
+    let world = World::get();
     let text = "mutation { placeOrder(userId: \"U1\", items: []) { queuePosition } }";
     let mut failure = failure(code, "out of stock");
     failure.details = details.into();

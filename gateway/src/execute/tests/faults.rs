@@ -11,7 +11,7 @@ use crate::upstream::{Failure, Origin};
 
 /// The one error of an operation whose one call fails.
 async fn error_of(text: &str, failure: Failure) -> Value {
-    let world = World::new();
+    let world = World::get();
     let (answer, _) = world.ask(text, move |_: &str, _: &[u8]| Err(failure.clone())).await;
     let errors = answer["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 1);
@@ -102,7 +102,7 @@ async fn an_evil_text_is_cleaned_and_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_message_costs_its_field() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| {
         Ok(match method {
             "GetOrder" => vec![0xff, 0xff],
@@ -118,7 +118,7 @@ async fn an_answer_that_is_no_message_costs_its_field() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_call_is_told_at_each_field_it_has_cost() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, _: &[u8]| match method {
         "ListOrders" => Ok(orders_of(["U1", "U2"])),
         _ => Err(failure(Code::PermissionDenied, "users are private")),
@@ -132,7 +132,7 @@ async fn a_failed_call_is_told_at_each_field_it_has_cost() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_without_end_end_with_their_number() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, _: &[u8]| match method {
         "ListOrders" => Ok(orders_of((0..1000).map(|_| "U1"))),
         _ => Err(failure(Code::Internal, "")),
@@ -146,7 +146,7 @@ async fn errors_without_end_end_with_their_number() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_variables_refuse_the_operation() {
-    let world = World::new();
+    let world = World::get();
     let answers = |_: &str, _: &[u8]| panic!("nobody is called");
     let text = "query($id: ID!,\n  $on: Boolean = true) { order(id: $id) { id @include(if: $on) } }";
     for (variables, line) in
@@ -164,7 +164,7 @@ async fn wrong_variables_refuse_the_operation() {
 
 #[tokio::test(start_paused = true)]
 async fn arguments_that_cannot_be_sent_cost_their_field() {
-    let world = World::new();
+    let world = World::get();
     let answers =
         |_: &str, _: &[u8]| Ok(orders::CancelOrderResponse { order: Some(order(2, "U1")) }.encode_to_vec());
     let text = "mutation($c: CardPaymentInput, $t: BankTransferInput) {

@@ -32,7 +32,7 @@ fn watched(message: &[u8], failing: u8) -> Result<Vec<u8>, Failure> {
 }
 
 async fn events(failing: u8) -> (Vec<Value>, Vec<String>) {
-    let world = World::new();
+    let world = World::get();
     let prepared = world.prepare(TEXT);
     let operation = world.operation(&prepared, "");
     let answers = |method: &str, message: &[u8]| match method {
@@ -76,7 +76,7 @@ async fn a_broken_stream_says_so_and_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_does_not_open_is_an_answer() {
-    let world = World::new();
+    let world = World::get();
     let prepared = world.prepare(TEXT);
     let operation = world.operation(&prepared, "");
     let answers = |_: &str, _: &[u8]| Err(failure(Code::PermissionDenied, "not your order"));
@@ -90,7 +90,7 @@ async fn a_stream_that_does_not_open_is_an_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_variables_open_nothing() {
-    let world = World::new();
+    let world = World::get();
     let prepared = world.prepare("subscription($id: ID!) { orderEvents(id: $id) { sequence } }");
     let operation = world.operation(&prepared, "{}");
     let answers = |_: &str, _: &[u8]| Ok(Vec::new());

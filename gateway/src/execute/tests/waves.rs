@@ -25,7 +25,7 @@ fn the_order(_: &str, message: &[u8]) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn one_field_is_one_call() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| Ok(the_order(method, message));
     let (answer, sent) = world
         .ask_with("query($id: ID!) { mine: order(id: $id) { id userId } }", r#"{"id": "7"}"#, answers)
@@ -38,7 +38,7 @@ async fn one_field_is_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_calls_of_a_wave_are_side_by_side() {
-    let world = World::new();
+    let world = World::get();
     let begin = Instant::now();
     let answers = |method: &str, message: &[u8]| Ok(the_order(method, message));
     let (answer, sent) =
@@ -50,7 +50,7 @@ async fn the_calls_of_a_wave_are_side_by_side() {
 
 #[tokio::test(start_paused = true)]
 async fn a_join_asks_for_each_key_once() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| {
         Ok(match method {
             "ListOrders" => orders_of(["U2", "U1", "U2", "", "U1"]),
@@ -74,7 +74,7 @@ async fn a_join_asks_for_each_key_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_early_wave_has_loaded_is_not_asked_for_again() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| {
         Ok(match method {
             "GetReview" => reviews::GetReviewResponse { review: Some(review(1, "P1", "U1")) }.encode_to_vec(),
@@ -117,7 +117,7 @@ async fn what_an_early_wave_has_loaded_is_not_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_skipped_is_not_called() {
-    let world = World::new();
+    let world = World::get();
     let text = "query($no: Boolean! = false) { order(id: 1) { id user @include(if: $no) { id } } x: order(id: 2) @include(if: $no) { id } }";
     let answers = |method: &str, message: &[u8]| {
         Ok(match method {
@@ -137,7 +137,7 @@ async fn what_is_skipped_is_not_called() {
 
 #[tokio::test(start_paused = true)]
 async fn the_fields_of_a_mutation_are_called_one_after_the_other() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| match method {
         "CancelOrder" => match orders::CancelOrderRequest::decode(message).unwrap().id {
             1 => Err(failure(Code::FailedPrecondition, "order 1 is on its way")),
@@ -156,7 +156,7 @@ async fn the_fields_of_a_mutation_are_called_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn the_graph_answers_about_itself_beside_its_fields() {
-    let world = World::new();
+    let world = World::get();
     let answers = |method: &str, message: &[u8]| Ok(the_order(method, message));
     let (answer, sent) = world
         .ask_with(
@@ -175,7 +175,7 @@ async fn the_graph_answers_about_itself_beside_its_fields() {
 #[test]
 fn an_operation_can_move_between_threads() {
     fn send<T: Send>(_: &T) {}
-    let world = World::new();
+    let world = World::get();
     let prepared = world.prepare("{ orders { orders { user { displayName } } } }");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _entered = runtime.enter();
@@ -204,7 +204,7 @@ async fn an_operation_that_is_dropped_takes_its_calls_with_it() {
             std::future::pending().await
         }
     }
-    let world = World::new();
+    let world = World::get();
     let prepared = world.prepare("{ a: order(id: 1) { id } b: order(id: 2) { id } }");
     let operation = world.operation(&prepared, "");
     let silent = Silent(AtomicUsize::new(0));

@@ -1,6 +1,6 @@
 //! The graph of the samples, and services that answer by script.
 
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,7 +39,13 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    /// Made once: composing it takes longer than any of the tests.
+    pub(super) fn get() -> &'static World {
+        static WORLD: LazyLock<World> = LazyLock::new(World::new);
+        &WORLD
+    }
+
+    fn new() -> World {
         let read = |(service, version): (&str, &str)| {
             let bytes = turnout_samples::descriptors(service, version).unwrap();
             subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph

@@ -149,12 +149,9 @@ impl Pool {
     pub async fn call(&self, worker: Worker, outgoing: &Outgoing<'_>) -> Result<Bytes, Failure> {
         let opening = &self.common.opening;
         let attempt = |endpoint: Arc<Endpoint>, until: Instant| async move {
-            let (connection, sent) = match endpoint.connected(worker) {
-                Some(connection) => (connection, None),
-                None => match endpoint.connect(worker, opening, until).await {
-                    Ok(connection) => (connection, Some(Instant::now())),
-                    Err(failure) => return Tried::unsent(failure),
-                },
+            let (connection, sent) = match endpoint.connect(worker, opening, until).await {
+                Ok(connected) => connected,
+                Err(failure) => return Tried::unsent(failure),
             };
             let bounded = Outgoing { deadline: until, timeout: None, ..outgoing.clone() };
             let result = exchange::unary(&connection, endpoint.target(), &opening.settings, &bounded).await;
@@ -167,12 +164,9 @@ impl Pool {
     pub async fn open(&self, worker: Worker, outgoing: &Outgoing<'_>) -> Result<Stream, Failure> {
         let opening = &self.common.opening;
         let attempt = |endpoint: Arc<Endpoint>, until: Instant| async move {
-            let (connection, sent) = match endpoint.connected(worker) {
-                Some(connection) => (connection, None),
-                None => match endpoint.connect(worker, opening, until).await {
-                    Ok(connection) => (connection, Some(Instant::now())),
-                    Err(failure) => return Tried::unsent(failure),
-                },
+            let (connection, sent) = match endpoint.connect(worker, opening, until).await {
+                Ok(connected) => connected,
+                Err(failure) => return Tried::unsent(failure),
             };
             let result = exchange::open(&connection, endpoint.target(), &opening.settings, outgoing).await;
             Tried::over(&connection, sent, result)
@@ -220,8 +214,8 @@ impl Pool {
         F: Future<Output = Tried<T>>,
     {
         let begun = Instant::now();
-        let until =
-            outgoing.timeout.map_or(outgoing.deadline, |timeout| outgoing.deadline.min(begun + timeout));
+        let own = outgoing.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let until = own.map_or(outgoing.deadline, |own| own.min(outgoing.deadline));
         if begun >= until {
             return Err(late());
         }
@@ -233,13 +227,17 @@ impl Pool {
             attempts: 0,
             avoid: None,
         };
+        let mut before = None;
         loop {
-            let entered = match kind {
-                Kind::Unary => self.enter(until).await?,
-                Kind::Stream => Entered { permit: None, waited: false },
+            let entered = match self.enter(kind, until).await {
+                Ok(entered) => entered,
+                // What the service said says more than that it could not be asked again.
+                Err(failure) => return Err(before.unwrap_or(failure)),
             };
             let began = if entered.waited || call.attempts > 0 { Instant::now() } else { begun };
-            let (busy, role) = call.choose(self.since(began)).ok_or_else(|| self.nobody())?;
+            let Some((busy, role)) = call.choose(self.since(began)) else {
+                return Err(before.unwrap_or_else(|| self.nobody()));
+            };
             let trial = Trial::new(&call, &busy, (role, kind), self.since(began));
             let tried = attempt(busy.endpoint().clone(), until).await;
             let ended = Instant::now();
@@ -260,13 +258,17 @@ impl Pool {
             }
             drop((entered, busy));
             let Some(wait) = call.again(&failed, until) else { return Err(failed.failure) };
+            before = Some(failed.failure);
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
         }
     }
 
-    async fn enter(&self, until: Instant) -> Result<Entered<'_>, Failure> {
+    async fn enter(&self, kind: Kind, until: Instant) -> Result<Entered<'_>, Failure> {
+        if kind == Kind::Stream {
+            return Ok(Entered { permit: None, waited: false });
+        }
         if let Some(permit) = self.gate.try_enter() {
             return Ok(Entered { permit: Some(permit), waited: false });
         }
@@ -451,7 +453,11 @@ impl<'a> Trial<'a> {
     }
 
     fn patience(&self, took: Duration) -> Patience {
-        if took >= self.patience { Patience::Enough } else { Patience::Short }
+        match self.kind {
+            Kind::Unary if took >= self.patience => Patience::Enough,
+            // A stream may begin with its first event, and there may be none for long.
+            Kind::Unary | Kind::Stream => Patience::Short,
+        }
     }
 
     fn settle(mut self, mark: Mark, told: Option<(Duration, End)>, now: Duration) {

@@ -350,6 +350,21 @@ async fn a_stale_connection_is_replaced_at_once_and_blames_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_does_not_begin_blames_nobody() {
+    let world = World::new([QUICK; 2]);
+    let attempt = |_: Arc<Endpoint>, until: Instant| async move {
+        tokio::time::sleep_until(until).await;
+        Tried::<()> { result: Err(too_late()), sent: None, link: Link::Kept }
+    };
+    for _ in 0..20 {
+        let outgoing = outgoing(Safety::ReadOnly);
+        let failure = world.pool.run(Kind::Stream, &outgoing, attempt).await.unwrap_err();
+        assert_eq!(failure.origin, Origin::Deadline);
+    }
+    assert!(world.pool.stats().endpoints.iter().all(|one| one.circuit == Circuit::Closed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_has_a_place_at_its_instance_until_it_is_dropped() {
     let world = World::new([QUICK]);
     let outgoing = outgoing(Safety::ReadOnly);

@@ -122,7 +122,9 @@ impl Limit {
         let took_s = self.window.seconds / f64::from(self.window.calls.max(1));
         self.last_s = took_s;
         let base_s = self.base_s.map_or(took_s, |base_s| base_s.min(took_s));
-        self.base_s = Some(base_s);
+        if self.window.is_telling() {
+            self.base_s = Some(base_s);
+        }
         let accepted_s = (base_s * SLOWER).max(base_s + DELAY_S);
         match self.mood {
             Mood::Calm if self.window.met && took_s > accepted_s => {

@@ -14,7 +14,7 @@ use turnout_control::id::InstanceId;
 use super::balance::{Burden, Latency};
 use super::breaker::{Breaker, Circuit, Mark, Moment, Wish};
 use super::connection::{Connection, Settings, Target};
-use super::slot::{Slot, late};
+use super::slot::Slot;
 use super::{Failure, Worker};
 
 /// What makes an endpoint the same as before.
@@ -88,27 +88,25 @@ impl Endpoint {
         self.weight.store(weight, Ordering::Relaxed);
     }
 
-    /// The worker's connection, when it is open: no waiting.
-    pub(super) fn connected(&self, worker: Worker) -> Option<Arc<Connection>> {
-        self.slot(worker).ready(|connection| connection.is_usable())
-    }
-
-    /// The worker's connection, which may have to be opened first. Ends at `until` at the latest.
+    /// The worker's connection, and since when there is one if it had to be opened first. Ends at `until` at
+    /// the latest.
     pub(super) async fn connect(
         &self,
         worker: Worker,
         opening: &Opening,
         until: Instant,
-    ) -> Result<Arc<Connection>, Failure> {
-        if Instant::now() >= until {
-            return Err(late());
+    ) -> Result<(Arc<Connection>, Option<Instant>), Failure> {
+        let slot = self.slot(worker);
+        let usable = |connection: &Arc<Connection>| connection.is_usable();
+        if let Some(connection) = slot.ready(usable) {
+            return Ok((connection, None));
         }
         let open = || {
             let (target, opening) = (self.target.clone(), opening.clone());
             async move { Connection::open(&target, &opening.settings, &opening.tasks).await.map(Arc::new) }
         };
-        let usable = |connection: &Arc<Connection>| connection.is_usable();
-        self.slot(worker).get(usable, open, &opening.tasks, until).await
+        let connection = slot.get(usable, open, &opening.tasks, until).await?;
+        Ok((connection, Some(Instant::now())))
     }
 
     fn slot(&self, worker: Worker) -> &Arc<Slot<Arc<Connection>>> {

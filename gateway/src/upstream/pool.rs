@@ -19,6 +19,7 @@ use turnout_schema::graph::Safety;
 use super::balance::Dice;
 use super::breaker::{Circuit, Mark, Moment, Wish};
 use super::concurrency::End;
+use super::connection::Connection;
 use super::endpoint::{Busy, Endpoint, Opening};
 use super::exchange::{self, Attempt, Events, Reach};
 use super::gate::{Gate, Permit, Refusal};
@@ -66,11 +67,41 @@ pub struct Pool {
     turning: Mutex<()>,
 }
 
-/// An attempt, and when it was sent when that was later than when it was begun.
+/// An attempt that was made.
 #[derive(Debug)]
 struct Tried<T> {
     result: Result<T, Attempt>,
+    /// When it was sent, when that was later than when it was begun: a connection had to be opened.
     sent: Option<Instant>,
+    link: Link,
+}
+
+/// What became of the connection of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// It can be used again, or there never was one.
+    Kept,
+    /// It ended.
+    Gone,
+}
+
+impl<T> Tried<T> {
+    /// An attempt over a new connection when it has the time when it was sent, and over a used one otherwise.
+    fn over(connection: &Connection, sent: Option<Instant>, result: Result<T, Attempt>) -> Tried<T> {
+        Tried { result, sent, link: if connection.is_usable() { Link::Kept } else { Link::Gone } }
+    }
+
+    fn unsent(failure: Failure) -> Tried<T> {
+        let attempt = Attempt { failure, reach: Reach::Unseen, pushback: None };
+        Tried { result: Err(attempt), sent: None, link: Link::Kept }
+    }
+
+    /// Whether it met a connection that the service had closed meanwhile: nobody's fault, and a new one will
+    /// do. One that ends as soon as it is open is another matter.
+    fn is_stale(&self) -> bool {
+        let unseen = self.result.as_ref().is_err_and(|attempt| attempt.reach == Reach::Unseen);
+        unseen && self.sent.is_none() && self.link == Link::Gone
+    }
 }
 
 /// What is called.
@@ -118,16 +149,13 @@ impl Pool {
     pub async fn call(&self, worker: Worker, outgoing: &Outgoing<'_>) -> Result<Bytes, Failure> {
         let opening = &self.common.opening;
         let attempt = |endpoint: Arc<Endpoint>, until: Instant| async move {
-            let (connection, sent) = match endpoint.connected(worker) {
-                Some(connection) => (connection, None),
-                None => match endpoint.connect(worker, opening, until).await {
-                    Ok(connection) => (connection, Some(Instant::now())),
-                    Err(failure) => return unsent(failure),
-                },
+            let (connection, sent) = match endpoint.connect(worker, opening, until).await {
+                Ok(connected) => connected,
+                Err(failure) => return Tried::unsent(failure),
             };
             let bounded = Outgoing { deadline: until, timeout: None, ..outgoing.clone() };
             let result = exchange::unary(&connection, endpoint.target(), &opening.settings, &bounded).await;
-            Tried { result, sent }
+            Tried::over(&connection, sent, result)
         };
         self.run(Kind::Unary, outgoing, attempt).await.map(|(answer, _)| answer)
     }
@@ -136,12 +164,12 @@ impl Pool {
     pub async fn open(&self, worker: Worker, outgoing: &Outgoing<'_>) -> Result<Stream, Failure> {
         let opening = &self.common.opening;
         let attempt = |endpoint: Arc<Endpoint>, until: Instant| async move {
-            let connection = match endpoint.connect(worker, opening, until).await {
-                Ok(connection) => connection,
-                Err(failure) => return unsent(failure),
+            let (connection, sent) = match endpoint.connect(worker, opening, until).await {
+                Ok(connected) => connected,
+                Err(failure) => return Tried::unsent(failure),
             };
             let result = exchange::open(&connection, endpoint.target(), &opening.settings, outgoing).await;
-            Tried { result, sent: None }
+            Tried::over(&connection, sent, result)
         };
         let (events, busy) = self.run(Kind::Stream, outgoing, attempt).await?;
         Ok(Stream { events, _busy: busy })
@@ -186,8 +214,8 @@ impl Pool {
         F: Future<Output = Tried<T>>,
     {
         let begun = Instant::now();
-        let until =
-            outgoing.timeout.map_or(outgoing.deadline, |timeout| outgoing.deadline.min(begun + timeout));
+        let own = outgoing.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let until = own.map_or(outgoing.deadline, |own| own.min(outgoing.deadline));
         if begun >= until {
             return Err(late());
         }
@@ -199,17 +227,22 @@ impl Pool {
             attempts: 0,
             avoid: None,
         };
+        let mut before = None;
         loop {
-            let entered = match kind {
-                Kind::Unary => self.enter(until).await?,
-                Kind::Stream => Entered { permit: None, waited: false },
+            let entered = match self.enter(kind, until).await {
+                Ok(entered) => entered,
+                // What the service said says more than that it could not be asked again.
+                Err(failure) => return Err(before.unwrap_or(failure)),
             };
             let began = if entered.waited || call.attempts > 0 { Instant::now() } else { begun };
-            let (busy, role) = call.choose(self.since(began)).ok_or_else(|| self.nobody())?;
+            let Some((busy, role)) = call.choose(self.since(began)) else {
+                return Err(before.unwrap_or_else(|| self.nobody()));
+            };
             let trial = Trial::new(&call, &busy, (role, kind), self.since(began));
             let tried = attempt(busy.endpoint().clone(), until).await;
             let ended = Instant::now();
             let took = ended.saturating_duration_since(tried.sent.unwrap_or(began));
+            let stale = tried.is_stale();
             let failed = match tried.result {
                 Ok(answer) => {
                     trial.answered(took, self.since(ended));
@@ -217,17 +250,25 @@ impl Pool {
                 }
                 Err(failed) => failed,
             };
-            trial.failed(&failed.failure, took, self.since(ended));
-            call.avoid = Some(busy.endpoint().clone());
+            if stale {
+                trial.settle(Mark::Nothing, None, self.since(ended));
+            } else {
+                trial.failed(&failed.failure, took, self.since(ended));
+                call.avoid = Some(busy.endpoint().clone());
+            }
             drop((entered, busy));
             let Some(wait) = call.again(&failed, until) else { return Err(failed.failure) };
+            before = Some(failed.failure);
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
         }
     }
 
-    async fn enter(&self, until: Instant) -> Result<Entered<'_>, Failure> {
+    async fn enter(&self, kind: Kind, until: Instant) -> Result<Entered<'_>, Failure> {
+        if kind == Kind::Stream {
+            return Ok(Entered { permit: None, waited: false });
+        }
         if let Some(permit) = self.gate.try_enter() {
             return Ok(Entered { permit: Some(permit), waited: false });
         }
@@ -310,10 +351,6 @@ impl Pool {
     }
 }
 
-fn unsent<T>(failure: Failure) -> Tried<T> {
-    Tried { result: Err(Attempt { failure, reach: Reach::Unseen, pushback: None }), sent: None }
-}
-
 /// Past the gate.
 struct Entered<'a> {
     #[expect(dead_code, reason = "held until it is dropped")]
@@ -362,6 +399,8 @@ impl<'a> Call<'a> {
         let wait = match decide(failed, self.safety, pool.dice(!self.number).unit()) {
             Retry::Never => return None,
             Retry::After(wait) => wait,
+            // Nobody to avoid: a connection was stale, and the next one is new.
+            Retry::Elsewhere(_) if self.avoid.is_none() => Duration::ZERO,
             Retry::Elsewhere(_) if pool.roster().takers().len() > 1 => Duration::ZERO,
             Retry::Elsewhere(wait) => wait,
         };
@@ -414,7 +453,11 @@ impl<'a> Trial<'a> {
     }
 
     fn patience(&self, took: Duration) -> Patience {
-        if took >= self.patience { Patience::Enough } else { Patience::Short }
+        match self.kind {
+            Kind::Unary if took >= self.patience => Patience::Enough,
+            // A stream may begin with its first event, and there may be none for long.
+            Kind::Unary | Kind::Stream => Patience::Short,
+        }
     }
 
     fn settle(mut self, mark: Mark, told: Option<(Duration, End)>, now: Duration) {
@@ -442,7 +485,13 @@ impl Drop for Trial<'_> {
             Patience::Short => Mark::Nothing,
         };
         let longer = waited.as_secs_f64() > self.busy.endpoint().latency().seconds;
-        self.pool.note(self, mark, longer.then_some(waited), now);
+        match self.kind {
+            Kind::Unary if longer => {
+                self.pool.note(self, mark, Some(waited), now);
+                self.pool.gate.record(waited, End::Late, now);
+            }
+            Kind::Unary | Kind::Stream => self.pool.note(self, mark, None, now),
+        }
     }
 }
 

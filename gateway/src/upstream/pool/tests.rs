@@ -23,6 +23,17 @@ enum Does {
     Answer(Duration),
     Fail(Code, Origin, Reach),
     Hang,
+    /// Closes a connection that was open, and answers over the next.
+    Leave,
+}
+
+impl Does {
+    fn link(self) -> Link {
+        match self {
+            Does::Leave => Link::Gone,
+            Does::Answer(_) | Does::Fail(..) | Does::Hang => Link::Kept,
+        }
+    }
 }
 
 const QUICK: Does = Does::Answer(Duration::from_millis(5));
@@ -129,8 +140,12 @@ impl World {
                     Err(too_late())
                 }
                 Does::Fail(code, origin, reach) => Err(attempt(code, origin, reach)),
+                Does::Leave => {
+                    self.set(port, QUICK);
+                    Err(attempt(Code::Unavailable, Origin::Connection, Reach::Unseen))
+                }
             };
-            Tried { result: result.map(|()| port), sent: None }
+            Tried { result: result.map(|()| port), sent: None, link: does.link() }
         };
         self.pool.run(Kind::Unary, outgoing, attempt).await.map(|(port, _)| port)
     }
@@ -321,6 +336,52 @@ async fn what_was_not_seen_goes_to_another_instance_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stale_connection_is_replaced_at_once_and_blames_nobody() {
+    let world = World::new([QUICK, QUICK]);
+    world.fleet.apply(&snapshot([registered(1)]));
+    for _ in 0..30 {
+        world.set(1, Does::Leave);
+        let began = Instant::now();
+        assert_eq!(world.call(&outgoing(Safety::Once)).await, Ok(1));
+        assert!(began.elapsed() < Duration::from_millis(10));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(world.had(1), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_does_not_begin_blames_nobody() {
+    let world = World::new([QUICK; 2]);
+    let attempt = |_: Arc<Endpoint>, until: Instant| async move {
+        tokio::time::sleep_until(until).await;
+        Tried::<()> { result: Err(too_late()), sent: None, link: Link::Kept }
+    };
+    for _ in 0..20 {
+        let outgoing = outgoing(Safety::ReadOnly);
+        let failure = world.pool.run(Kind::Stream, &outgoing, attempt).await.unwrap_err();
+        assert_eq!(failure.origin, Origin::Deadline);
+    }
+    assert!(world.pool.stats().endpoints.iter().all(|one| one.circuit == Circuit::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_has_a_place_at_its_instance_until_it_is_dropped() {
+    let world = World::new([QUICK]);
+    let outgoing = outgoing(Safety::ReadOnly);
+    let attempt = async |_: Arc<Endpoint>, _: Instant| {
+        // The first message is long in coming, and nobody minds.
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        Tried { result: Ok("events"), sent: None, link: Link::Kept }
+    };
+    let (events, busy) = world.pool.run(Kind::Stream, &outgoing, attempt).await.unwrap();
+    let stats = world.pool.stats();
+    assert_eq!((events, stats.in_flight, stats.endpoints[0].in_flight), ("events", 0, 1));
+    assert_eq!(stats.endpoints[0].latency, None);
+    drop(busy);
+    assert_eq!(world.stat(1).in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_stay_within_their_budget() {
     let world = World::new([UNAVAILABLE; 3]);
     let tallies = world.load(200, 30, Safety::ReadOnly).await;
@@ -490,7 +551,8 @@ async fn what_a_call_costs_beside_the_network_is_printed() {
     let rounds = 100_000;
     let began = Instant::now();
     for _ in 0..rounds {
-        let attempt = async |_: Arc<Endpoint>, _: Instant| Tried { result: Ok(()), sent: None };
+        let attempt =
+            async |_: Arc<Endpoint>, _: Instant| Tried { result: Ok(()), sent: None, link: Link::Kept };
         let answered = world.pool.run(Kind::Unary, &outgoing, attempt).await;
         assert!(answered.is_ok());
     }

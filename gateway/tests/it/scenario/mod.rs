@@ -106,6 +106,7 @@ async fn ready(gateway: &Gateway, scenario: &Scenario) {
 async fn ask(gateway: &Gateway, exchange: &Exchange, services: &[Service]) -> Option<String> {
     let request = Request::post(format!("{}/graphql", gateway.public()))
         .header("content-type", "application/json")
+        .header("accept", "application/graphql-response+json")
         .body(Full::new(exchange.request.clone().into()))
         .unwrap();
     let answer = gateway.send(request).await;

@@ -79,7 +79,14 @@ pub const CONTENDERS: &[Contender] = &[
         program: "turnout",
         arguments: &["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", SCRATCH],
         language: Language::GraphQl,
-        asks: GRAPH,
+        asks: &[
+            Ask { question: Question::Q1, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q2, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q3, path: "/graphql", calls: 2 },
+            Ask { question: Question::Q4, path: "/graphql", calls: 3 },
+            Ask { question: Question::Q5, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q6, path: "/graphql", calls: 1 },
+        ],
     },
     Contender {
         name: DYNAMIC,
@@ -88,7 +95,16 @@ pub const CONTENDERS: &[Contender] = &[
         program: "bench-dynamic",
         arguments: &["--upstream", UPSTREAM],
         language: Language::GraphQl,
-        asks: GRAPH,
+        asks: &[
+            Ask { question: Question::Q1, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q2, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q3, path: "/graphql", calls: 2 },
+            // async-graphql's dynamic schema resolves the fields of an object one after the other: the
+            // editors are a wave of their own. Their companies are those of the authors, and kept.
+            Ask { question: Question::Q4, path: "/graphql", calls: 4 },
+            Ask { question: Question::Q5, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q6, path: "/graphql", calls: 1 },
+        ],
     },
     Contender {
         name: "noop",
@@ -104,16 +120,6 @@ pub const CONTENDERS: &[Contender] = &[
             Ask { question: Question::Q6, path: "/q6", calls: 1 },
         ],
     },
-];
-
-/// All questions, put to a graph.
-const GRAPH: &[Ask] = &[
-    Ask { question: Question::Q1, path: "/graphql", calls: 1 },
-    Ask { question: Question::Q2, path: "/graphql", calls: 1 },
-    Ask { question: Question::Q3, path: "/graphql", calls: 2 },
-    Ask { question: Question::Q4, path: "/graphql", calls: 3 },
-    Ask { question: Question::Q5, path: "/graphql", calls: 1 },
-    Ask { question: Question::Q6, path: "/graphql", calls: 1 },
 ];
 
 impl Contender {

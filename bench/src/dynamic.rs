@@ -2,10 +2,11 @@
 //!
 //! async-graphql's dynamic schema resolves, its DataLoader joins, prost-reflect decodes, tonic calls.
 //! It is written to be as fast as these allow: nested messages are borrowed from their parents, what
-//! leads to a value is looked up when the schema is built, plain fields need no future, and a loader
-//! lives as long as one request. What it may serve is a table, so that nothing is spent on options.
+//! leads to a value is looked up when the schema is built, plain fields need no future, a loader lives
+//! as long as one request and its calls start when the operation waits for them. What it may serve is a table, so that nothing is spent on options.
 
 mod call;
+mod drive;
 mod graph;
 mod load;
 mod value;
@@ -24,6 +25,7 @@ use prost_reflect::{DescriptorError, DescriptorPool};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
+use self::drive::Calls;
 use self::load::{Loaders, Lookup};
 use crate::SERVICES;
 
@@ -110,8 +112,9 @@ struct Gateway {
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, Json(request): Json<Request>) -> Response {
-    let loaders = Loaders::new(&gateway.lookups, &gateway.channel);
-    Json(gateway.schema.execute(request.data(loaders)).await).into_response()
+    let calls = Calls::default();
+    let loaders = Loaders::new(&gateway.lookups, &gateway.channel, &calls);
+    Json(drive::run(gateway.schema.execute(request.data(loaders)), calls).await).into_response()
 }
 
 /// All three services in one pool: their names do not clash.

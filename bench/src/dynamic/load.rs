@@ -1,17 +1,19 @@
 //! The join: keys that one request asks for, loaded with one call for each entity and wave.
 //!
-//! Nothing is batched or kept across requests: a loader belongs to one.
+//! Nothing is batched or kept across requests: a loader belongs to one. It waits for no timer; `drive`
+//! starts its calls.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Value};
 use tonic::Status;
 use tonic::transport::Channel;
 
 use super::call::Method;
+use super::drive::Calls;
 use super::{BATCHES, Batch, Error};
 
 /// How the entities of one kind are loaded.
@@ -41,13 +43,15 @@ impl Lookup {
 }
 
 /// The loaders of one request, one for each entity.
-pub(super) struct Loaders([DataLoader<Entities>; BATCHES.len()]);
+pub(super) struct Loaders([DataLoader<Entities, HashMapCache>; BATCHES.len()]);
 
 impl Loaders {
-    pub(super) fn new(lookups: &Arc<[Lookup]>, channel: &Channel) -> Self {
+    pub(super) fn new(lookups: &Arc<[Lookup]>, channel: &Channel, calls: &Calls) -> Self {
         Self(std::array::from_fn(|which| {
             let entities = Entities { lookups: Arc::clone(lookups), which, channel: channel.clone() };
-            DataLoader::new(entities, start).delay(Duration::ZERO)
+            let calls = calls.clone();
+            let start = move |call| calls.push(call);
+            DataLoader::with_cache(entities, start, HashMapCache::default()).delay(Duration::ZERO)
         }))
     }
 
@@ -55,11 +59,6 @@ impl Loaders {
     pub(super) async fn load(&self, which: usize, id: i64) -> Result<Option<Arc<DynamicMessage>>, Status> {
         self.0[which].load_one(id).await
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the loader starts its calls itself and awaits them")]
-fn start(call: futures_util::future::BoxFuture<'static, ()>) {
-    tokio::spawn(call);
 }
 
 struct Entities {

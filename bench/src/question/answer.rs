@@ -106,7 +106,7 @@ fn timetable(season: usize) -> String {
 
 fn line(line: &Line) -> String {
     let operator = |operator: &Operator| {
-        object([("name", text(&operator.name)), ("phone", or_null(operator.phone.as_ref(), optional))])
+        object([("name", text(&operator.name)), ("phone", or_null(operator.phone.as_deref(), text))])
     };
     object([
         ("name", text(&line.name)),
@@ -119,17 +119,14 @@ fn trip(trip: &Trip) -> String {
     object([
         ("number", trip.number.to_string()),
         ("headsign", text(&trip.headsign)),
-        ("note", or_null(trip.note.as_ref(), optional)),
+        ("note", or_null(trip.note.as_deref(), text)),
         ("stops", list(trip.stops.iter().map(stop))),
     ])
 }
 
 fn stop(stop: &Stop) -> String {
     let change = |change: &Change| {
-        object([
-            ("minutes", change.minutes.to_string()),
-            ("reason", or_null(change.reason.as_ref(), optional)),
-        ])
+        object([("minutes", change.minutes.to_string()), ("reason", or_null(change.reason.as_deref(), text))])
     };
     let station = or_null(stop.station.as_ref(), |station| {
         let position = or_null(station.position.as_ref(), |position| {
@@ -140,7 +137,7 @@ fn stop(stop: &Stop) -> String {
     object([
         ("arrival", text(&stop.arrival)),
         ("departure", text(&stop.departure)),
-        ("platform", or_null(stop.platform.as_ref(), optional)),
+        ("platform", or_null(stop.platform.as_deref(), text)),
         ("station", station),
         ("change", or_null(stop.change.as_ref(), change)),
     ])
@@ -155,12 +152,8 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-fn or_null<T>(value: Option<&T>, write: impl FnOnce(&T) -> String) -> String {
+fn or_null<T: ?Sized>(value: Option<&T>, write: impl FnOnce(&T) -> String) -> String {
     value.map_or_else(|| "null".to_owned(), write)
-}
-
-fn optional(value: &String) -> String {
-    text(value)
 }
 
 fn id(id: i64) -> String {

@@ -31,7 +31,7 @@ fn line(season: usize, index: usize) -> Line {
         name: format!("S {}", index + 1),
         operator: (index % 4 != 3).then(|| Operator {
             name: format!("Yard & Line {}", index % 3),
-            phone: (index % 2 == 0).then(|| format!("+44 20 7946 0{:03}", index * 7)),
+            phone: index.is_multiple_of(2).then(|| format!("+44 20 7946 0{:03}", index * 7)),
         }),
         trips: (0..TRIPS).map(|trip| self::trip(season, index * TRIPS + trip)).collect(),
     }
@@ -42,7 +42,7 @@ fn trip(season: usize, index: usize) -> Trip {
     Trip {
         number: i32::try_from(4_000 + index * 2).expect("numbers of trains have four digits"),
         headsign: STATIONS[(index + 3) % STATIONS.len()].to_owned(),
-        note: ((season + index) % 3 == 0).then(|| note.to_owned()),
+        note: (season + index).is_multiple_of(3).then(|| note.to_owned()),
         stops: (0..STOPS).map(|stop| self::stop(season + index * 11, stop)).collect(),
     }
 }
@@ -56,14 +56,14 @@ fn stop(start: usize, index: usize) -> Stop {
     Stop {
         arrival: time(minute),
         departure: time(minute + 1),
-        platform: (place % 5 != 0).then(|| format!("{}", place % 12 + 1)),
+        platform: (!place.is_multiple_of(5)).then(|| format!("{}", place % 12 + 1)),
         station: Some(Station {
             name: STATIONS[place % STATIONS.len()].to_owned(),
             position: Some(Position { latitude: degrees(517_003), longitude: degrees(190_007) }),
         }),
-        change: (place % 11 == 0).then(|| Change {
+        change: place.is_multiple_of(11).then(|| Change {
             minutes: i32::try_from(place % 13).unwrap_or(0),
-            reason: (place % 2 == 0).then(|| REASONS[place % REASONS.len()].to_owned()),
+            reason: place.is_multiple_of(2).then(|| REASONS[place % REASONS.len()].to_owned()),
         }),
     }
 }

@@ -12,6 +12,12 @@ use crate::question::{Language, Question};
 /// The contender that the others are compared with.
 pub const LIMIT: &str = "limit";
 
+/// The product.
+pub const TURNOUT: &str = "turnout";
+
+/// The same graph on libraries that exist.
+pub const DYNAMIC: &str = "dynamic";
+
 /// The placeholder in a contender's arguments that becomes the upstream's URL.
 pub const UPSTREAM: &str = "{upstream}";
 
@@ -61,6 +67,43 @@ pub const CONTENDERS: &[Contender] = &[
             Ask { question: Question::Q1, path: "/q1", calls: 1 },
             Ask { question: Question::Q2, path: "/q2", calls: 1 },
             Ask { question: Question::Q3, path: "/q3", calls: 2 },
+            Ask { question: Question::Q4, path: "/q4", calls: 3 },
+            Ask { question: Question::Q5, path: "/q5", calls: 1 },
+            Ask { question: Question::Q6, path: "/q6", calls: 1 },
+        ],
+    },
+    Contender {
+        name: TURNOUT,
+        about: "the gateway, with the upstream's three services registered",
+        package: "turnout",
+        program: "turnout",
+        arguments: &["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", SCRATCH],
+        language: Language::GraphQl,
+        asks: &[
+            Ask { question: Question::Q1, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q2, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q3, path: "/graphql", calls: 2 },
+            Ask { question: Question::Q4, path: "/graphql", calls: 3 },
+            Ask { question: Question::Q5, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q6, path: "/graphql", calls: 1 },
+        ],
+    },
+    Contender {
+        name: DYNAMIC,
+        about: "the same graph on libraries: async-graphql's dynamic schema and DataLoader, prost-reflect, tonic",
+        package: "turnout-bench",
+        program: "bench-dynamic",
+        arguments: &["--upstream", UPSTREAM],
+        language: Language::GraphQl,
+        asks: &[
+            Ask { question: Question::Q1, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q2, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q3, path: "/graphql", calls: 2 },
+            // async-graphql's dynamic schema resolves the fields of an object one after the other: the
+            // editors are a wave of their own. Their companies are those of the authors, and kept.
+            Ask { question: Question::Q4, path: "/graphql", calls: 4 },
+            Ask { question: Question::Q5, path: "/graphql", calls: 1 },
+            Ask { question: Question::Q6, path: "/graphql", calls: 1 },
         ],
     },
     Contender {
@@ -73,6 +116,8 @@ pub const CONTENDERS: &[Contender] = &[
         asks: &[
             Ask { question: Question::Q1, path: "/q1", calls: 1 },
             Ask { question: Question::Q2, path: "/q2", calls: 1 },
+            Ask { question: Question::Q5, path: "/q5", calls: 1 },
+            Ask { question: Question::Q6, path: "/q6", calls: 1 },
         ],
     },
 ];

@@ -20,12 +20,14 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 
-/// Serves `/q1` (GetUser) and `/q2` (ListPosts) from the upstream behind `channel` until the
-/// listener fails.
+/// Serves `/q1` (GetUser), `/q2` (ListPosts), `/q5` (ListReadings) and `/q6` (GetTimetable) from the
+/// upstream behind `channel` until the listener fails.
 pub async fn serve(listener: TcpListener, channel: Channel) -> io::Result<()> {
     let router = Router::new()
         .route("/q1", post(get_user))
         .route("/q2", post(list_posts))
+        .route("/q5", post(list_readings))
+        .route("/q6", post(get_timetable))
         .with_state(Grpc::new(channel));
     let listener = listener.tap_io(|stream| {
         // Without it the kernel may wait for more to send; failing to set it only costs latency.
@@ -40,6 +42,14 @@ async fn get_user(State(client): State<Grpc<Channel>>, message: Bytes) -> Respon
 
 async fn list_posts(State(client): State<Grpc<Channel>>, message: Bytes) -> Response {
     pass(client, PathAndQuery::from_static("/bench.v1.BenchService/ListPosts"), message).await
+}
+
+async fn list_readings(State(client): State<Grpc<Channel>>, message: Bytes) -> Response {
+    pass(client, PathAndQuery::from_static("/bench.v1.BenchService/ListReadings"), message).await
+}
+
+async fn get_timetable(State(client): State<Grpc<Channel>>, message: Bytes) -> Response {
+    pass(client, PathAndQuery::from_static("/bench.v1.BenchService/GetTimetable"), message).await
 }
 
 async fn pass(mut client: Grpc<Channel>, method: PathAndQuery, message: Bytes) -> Response {

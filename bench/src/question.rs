@@ -5,13 +5,18 @@
 //! in variables, and every connection walks through them. Expected answers are computed here from
 //! `world` alone and never taken from a contender.
 
+mod answer;
+
 use std::fmt;
 
 use clap::ValueEnum;
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::wire::v1::{GetUserRequest, ListPostsRequest, ListPostsResponse, Post, User};
+use crate::wire::bench::{
+    GetTimetableRequest, GetUserRequest, ListArticlesRequest, ListArticlesResponse, ListPostsRequest,
+    ListPostsResponse, ListReadingsRequest, ListReadingsResponse,
+};
 use crate::world;
 
 /// One question of the stand.
@@ -23,6 +28,12 @@ pub enum Question {
     Q2,
     /// That list, each object joined with another: two calls, the second for ten distinct users.
     Q3,
+    /// A list joined over three services, with entities that two branches share: three calls.
+    Q4,
+    /// A thousand objects of ten plain values: one call.
+    Q5,
+    /// A tree of about 400 KB: one call.
+    Q6,
 }
 
 /// Where the values of a question stand, and whether they change.
@@ -58,119 +69,140 @@ impl fmt::Display for Question {
             Self::Q1 => "q1",
             Self::Q2 => "q2",
             Self::Q3 => "q3",
+            Self::Q4 => "q4",
+            Self::Q5 => "q5",
+            Self::Q6 => "q6",
         })
     }
 }
 
 impl Question {
     /// All questions, in the order of the report.
-    pub const ALL: [Self; 3] = [Self::Q1, Self::Q2, Self::Q3];
+    pub const ALL: [Self; 6] = [Self::Q1, Self::Q2, Self::Q3, Self::Q4, Self::Q5, Self::Q6];
 
-    /// The query with its values in the text, as issues and documents quote it.
-    pub fn text(self) -> &'static str {
+    /// The method of the first call that answers it.
+    pub fn method(self) -> &'static str {
         match self {
-            Self::Q1 => "{ user(id: 1) { id name email } }",
-            Self::Q2 => "{ posts(limit: 100) { id title body } }",
-            Self::Q3 => "{ posts(limit: 100) { id title user { id name email } } }",
+            Self::Q1 => "/bench.v1.BenchService/GetUser",
+            Self::Q2 | Self::Q3 => "/bench.v1.BenchService/ListPosts",
+            Self::Q4 => "/bench.v1.BenchService/ListArticles",
+            Self::Q5 => "/bench.v1.BenchService/ListReadings",
+            Self::Q6 => "/bench.v1.BenchService/GetTimetable",
         }
     }
 
+    /// The query with its values in the text, as issues and documents quote it.
+    pub fn text(self) -> String {
+        let root = match self {
+            Self::Q1 => "user(id: 1)",
+            Self::Q2 | Self::Q3 => "posts(limit: 100)",
+            Self::Q4 => "articles(limit: 50)",
+            Self::Q5 => "readings(limit: 1000)",
+            Self::Q6 => "timetable(id: 1)",
+        };
+        format!("{{ {root} {{ {} }} }}", self.selection())
+    }
+
     /// The query with its values in variables.
-    fn text_with_variables(self) -> &'static str {
+    fn text_with_variables(self) -> String {
+        let root = match self {
+            Self::Q1 => "query Q1($id: ID!) { user(id: $id)",
+            Self::Q2 => "query Q2($limit: Int!) { posts(limit: $limit)",
+            Self::Q3 => "query Q3($limit: Int!) { posts(limit: $limit)",
+            Self::Q4 => "query Q4($limit: Int!) { articles(limit: $limit)",
+            Self::Q5 => "query Q5($limit: Int!) { readings(limit: $limit)",
+            Self::Q6 => "query Q6($id: ID!) { timetable(id: $id)",
+        };
+        format!("{root} {{ {} }} }}", self.selection())
+    }
+
+    /// What is wanted of each object.
+    fn selection(self) -> &'static str {
         match self {
-            Self::Q1 => "query Q1($id: ID!) { user(id: $id) { id name email } }",
-            Self::Q2 => "query Q2($limit: Int!) { posts(limit: $limit) { id title body } }",
-            Self::Q3 => "query Q3($limit: Int!) { posts(limit: $limit) { id title user { id name email } } }",
+            Self::Q1 => "id name email",
+            Self::Q2 => "id title body",
+            Self::Q3 => "id title user { id name email }",
+            Self::Q4 => {
+                "id title author { id name company { id name country } } \
+                 editor { id name company { id name country } }"
+            }
+            Self::Q5 => "sequence wheels value plausible sensor station firmware remark kind at",
+            Self::Q6 => {
+                "id season lines { name operator { name phone } trips { number headsign note \
+                 stops { arrival departure platform station { name position { latitude longitude } } \
+                 change { minutes reason } } } }"
+            }
         }
     }
 
     /// What to send in which order, with the right answers.
     pub fn samples(self, language: Language, values: Values) -> Vec<Sample> {
-        let asked: Vec<usize> = match (values, self) {
-            (Values::Fixed, Self::Q1) => vec![1],
-            (Values::Fixed, Self::Q2 | Self::Q3) => vec![world::POSTS],
-            (Values::Vary, Self::Q1) => (1..=10).collect(),
-            // Close to each other, so that a varying run costs what a fixed one does, within 2 %.
-            (Values::Vary, Self::Q2 | Self::Q3) => (world::POSTS - 4..=world::POSTS).collect(),
+        // A list's length varies little, so that a varying run costs what a fixed one does, within 4 %.
+        let (fixed, varying) = match self {
+            Self::Q1 => (1, 1..=10),
+            Self::Q2 | Self::Q3 => (world::POSTS, world::POSTS - 4..=world::POSTS),
+            Self::Q4 => (world::ARTICLES, world::ARTICLES - 4..=world::ARTICLES),
+            Self::Q5 => (world::READINGS, world::READINGS - 4..=world::READINGS),
+            Self::Q6 => (1, 1..=world::SEASONS),
+        };
+        let asked = match values {
+            Values::Fixed => fixed..=fixed,
+            Values::Vary => varying,
         };
         asked
-            .into_iter()
             .map(|value| match language {
-                Language::GraphQl => Sample { body: self.graphql(values, value), answer: self.json(value) },
+                Language::GraphQl => {
+                    Sample { body: self.graphql(values, value), answer: answer::json(self, value) }
+                }
                 Language::Protobuf => self.protobuf(value),
             })
             .collect()
     }
 
     fn graphql(self, values: Values, value: usize) -> Vec<u8> {
-        let body = match (values, self) {
-            (Values::Fixed, _) => json!({ "query": self.text(), "variables": {}, "operationName": null }),
-            (Values::Vary, Self::Q1) => json!({
+        let variables = match self {
+            Self::Q1 | Self::Q6 => json!({ "id": value.to_string() }),
+            Self::Q2 | Self::Q3 | Self::Q4 | Self::Q5 => json!({ "limit": value }),
+        };
+        let body = match values {
+            Values::Fixed => json!({ "query": self.text(), "variables": {}, "operationName": null }),
+            Values::Vary => json!({
                 "query": self.text_with_variables(),
-                "variables": { "id": value.to_string() },
-                "operationName": self.to_string().to_uppercase(),
-            }),
-            (Values::Vary, Self::Q2 | Self::Q3) => json!({
-                "query": self.text_with_variables(),
-                "variables": { "limit": value },
+                "variables": variables,
                 "operationName": self.to_string().to_uppercase(),
             }),
         };
         body.to_string().into_bytes()
     }
 
-    fn json(self, value: usize) -> Vec<u8> {
-        let users = world::users();
-        let posts = world::posts();
-        match self {
-            Self::Q1 => format!(r#"{{"data":{{"user":{}}}}}"#, user_json(&users[value - 1])),
-            Self::Q2 => posts_json(&posts[..value], |post| format!(r#""body":{}"#, string(&post.body))),
-            Self::Q3 => posts_json(&posts[..value], |post| {
-                let author = users.iter().find(|user| user.id == post.user_id);
-                format!(r#""user":{}"#, author.map_or_else(|| "null".to_owned(), user_json))
-            }),
-        }
-        .into_bytes()
-    }
-
+    /// The question's first call and its answer.
     fn protobuf(self, value: usize) -> Sample {
-        match self {
-            Self::Q1 => Sample {
-                body: GetUserRequest { id: world::users()[value - 1].id }.encode_to_vec(),
-                answer: world::users()[value - 1].encode_to_vec(),
-            },
-            Self::Q2 | Self::Q3 => Sample {
-                body: ListPostsRequest { limit: i32::try_from(value).expect("a hundred at most") }
-                    .encode_to_vec(),
-                answer: ListPostsResponse { posts: world::posts()[..value].to_vec() }.encode_to_vec(),
-            },
-        }
+        let limit = i32::try_from(value).expect("a thousand at most");
+        let id = i64::from(limit);
+        let (body, answer) = match self {
+            Self::Q1 => (GetUserRequest { id }.encode_to_vec(), world::users()[value - 1].encode_to_vec()),
+            Self::Q2 | Self::Q3 => (
+                ListPostsRequest { limit }.encode_to_vec(),
+                ListPostsResponse { posts: world::posts()[..value].to_vec() }.encode_to_vec(),
+            ),
+            Self::Q4 => (
+                ListArticlesRequest { limit }.encode_to_vec(),
+                ListArticlesResponse { articles: world::articles()[..value].to_vec() }.encode_to_vec(),
+            ),
+            Self::Q5 => (
+                ListReadingsRequest { limit }.encode_to_vec(),
+                ListReadingsResponse { readings: world::readings()[..value].to_vec() }.encode_to_vec(),
+            ),
+            Self::Q6 => (GetTimetableRequest { id }.encode_to_vec(), world::timetable(value).encode_to_vec()),
+        };
+        Sample { body, answer }
     }
-}
-
-fn user_json(user: &User) -> String {
-    format!(r#"{{"id":{},"name":{},"email":{}}}"#, id(user.id), string(&user.name), string(&user.email))
-}
-
-fn posts_json(posts: &[Post], rest: impl Fn(&Post) -> String) -> String {
-    let items: Vec<String> = posts
-        .iter()
-        .map(|post| format!(r#"{{"id":{},"title":{},{}}}"#, id(post.id), string(&post.title), rest(post)))
-        .collect();
-    format!(r#"{{"data":{{"posts":[{}]}}}}"#, items.join(","))
-}
-
-/// Ids are of GraphQL's type ID, whatever they are underneath: text.
-fn id(id: i64) -> String {
-    string(&id.to_string())
-}
-
-fn string(text: &str) -> String {
-    Value::from(text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

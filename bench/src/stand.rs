@@ -10,6 +10,7 @@
 pub mod build;
 pub mod client;
 pub mod cores;
+pub mod direct;
 pub mod load;
 pub mod machine;
 pub mod measure;
@@ -19,4 +20,5 @@ pub mod register;
 pub mod report;
 pub mod run;
 pub mod tally;
+pub mod target;
 pub mod verify;

@@ -1,18 +1,21 @@
-//! The service behind every contender: answers of `bench.v1` that were encoded at the start.
+//! The services behind every contender: answers of `bench.v1`, `people.v1` and `places.v1` that were
+//! encoded before they were asked for.
 //!
 //! It does as little as HTTP/2 allows: reads the request's bytes, picks a frame, adds the trailers.
 //! It counts calls per method and tells the counts at `GET /stats`, by HTTP/1.1 on the same port, so
 //! that the driver can divide them by requests. It checks nothing that a contender could get wrong
 //! except the request itself: an unknown user is NOT_FOUND, a broken request INVALID_ARGUMENT.
 
-use std::collections::HashMap;
+mod frames;
+
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
@@ -26,30 +29,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::wire::v1::{BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest};
-use crate::wire::v1::{ListPostsRequest, ListPostsResponse};
+pub(crate) use self::frames::frame;
+use self::frames::{Batch, FRAME_HEAD, List, Single};
+use crate::wire::bench::{
+    BatchGetUsersRequest, BatchGetUsersResponse, GetTimetableRequest, GetUserRequest, ListArticlesRequest,
+    ListArticlesResponse, ListPostsRequest, ListPostsResponse, ListReadingsRequest, ListReadingsResponse,
+};
+use crate::wire::people::{BatchGetPeopleRequest, BatchGetPeopleResponse};
+use crate::wire::places::{BatchGetCompaniesRequest, BatchGetCompaniesResponse};
 use crate::world;
-
-/// A gRPC message is preceded by one byte of flags and four of length.
-const FRAME_HEAD: usize = 5;
 
 type Reply = Response<WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>>;
 
-/// How often each method was called since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How often each method was called since the start, by its name; without those never called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Stats {
-    /// Calls of GetUser.
-    pub get_user: u64,
-    /// Calls of BatchGetUsers.
-    pub batch_get_users: u64,
-    /// Calls of ListPosts.
-    pub list_posts: u64,
+    /// Calls by the method's name, such as "GetUser".
+    pub calls: BTreeMap<String, u64>,
 }
 
 impl Stats {
     /// Calls of all methods.
-    pub fn total(self) -> u64 {
-        self.get_user + self.batch_get_users + self.list_posts
+    pub fn total(&self) -> u64 {
+        self.calls.values().sum()
     }
 }
 
@@ -76,103 +79,100 @@ async fn connection(upstream: Arc<Upstream>, stream: TcpStream) {
     let _ended = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
+/// What can be called, in the order of the counters.
+const METHODS: [&str; 8] = [
+    "/bench.v1.BenchService/GetUser",
+    "/bench.v1.BenchService/BatchGetUsers",
+    "/bench.v1.BenchService/ListPosts",
+    "/bench.v1.BenchService/ListArticles",
+    "/bench.v1.BenchService/ListReadings",
+    "/bench.v1.BenchService/GetTimetable",
+    "/people.v1.PeopleService/BatchGetPeople",
+    "/places.v1.PlacesService/BatchGetCompanies",
+];
+
 struct Upstream {
-    /// The framed answer of GetUser, by id.
-    users: HashMap<i64, Bytes>,
-    /// A user as an entry of BatchGetUsersResponse, by id.
-    entries: HashMap<i64, Vec<u8>>,
-    /// The framed answer of ListPosts, by limit.
-    posts: Vec<Bytes>,
-    get_user: AtomicU64,
-    batch_get_users: AtomicU64,
-    list_posts: AtomicU64,
+    user: Single,
+    users: Batch,
+    posts: List,
+    articles: List,
+    readings: List,
+    timetable: Single,
+    people: Batch,
+    companies: Batch,
+    counts: [AtomicU64; METHODS.len()],
 }
 
 impl Upstream {
     fn new() -> Self {
         let users = world::users();
-        let posts = world::posts();
+        let people = world::people();
+        let companies = world::companies();
         Self {
-            users: users.iter().map(|user| (user.id, frame(&user.encode_to_vec()))).collect(),
-            entries: users
-                .iter()
-                .map(|user| {
-                    // Concatenated messages merge, and repeated fields append: entries can be joined.
-                    let entry = BatchGetUsersResponse { users: vec![user.clone()] };
-                    (user.id, entry.encode_to_vec())
-                })
-                .collect(),
-            posts: (0..=posts.len())
-                .map(|limit| frame(&ListPostsResponse { posts: posts[..limit].to_vec() }.encode_to_vec()))
-                .collect(),
-            get_user: AtomicU64::new(0),
-            batch_get_users: AtomicU64::new(0),
-            list_posts: AtomicU64::new(0),
+            user: Single::new(users.iter().map(|user| (user.id, user.clone()))),
+            users: Batch::new(
+                users.iter().map(|user| (user.id, BatchGetUsersResponse { users: vec![user.clone()] })),
+            ),
+            posts: List::new(world::posts().into_iter().map(|post| ListPostsResponse { posts: vec![post] })),
+            articles: List::new(
+                world::articles().into_iter().map(|article| ListArticlesResponse { articles: vec![article] }),
+            ),
+            readings: List::new(
+                world::readings().into_iter().map(|reading| ListReadingsResponse { readings: vec![reading] }),
+            ),
+            timetable: Single::new((1..).zip(1..=world::SEASONS).map(|(id, it)| (id, world::timetable(it)))),
+            people: Batch::new(
+                people.iter().map(|it| (it.id, BatchGetPeopleResponse { people: vec![it.clone()] })),
+            ),
+            companies: Batch::new(
+                companies.iter().map(|it| (it.id, BatchGetCompaniesResponse { companies: vec![it.clone()] })),
+            ),
+            counts: Default::default(),
         }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        let answer = match head.uri.path() {
-            "/bench.v1.BenchService/GetUser" => {
-                self.get_user.fetch_add(1, Ordering::Relaxed);
-                message(body).await.and_then(|request| self.user(&request))
-            }
-            "/bench.v1.BenchService/BatchGetUsers" => {
-                self.batch_get_users.fetch_add(1, Ordering::Relaxed);
-                message(body).await.map(|request| self.batch(&request))
-            }
-            "/bench.v1.BenchService/ListPosts" => {
-                self.list_posts.fetch_add(1, Ordering::Relaxed);
-                message(body).await.map(|request| self.list(&request))
-            }
-            "/stats" => return self.stats(),
+        let path = head.uri.path();
+        if let Some(method) = METHODS.iter().position(|method| *method == path) {
+            self.counts[method].fetch_add(1, Ordering::Relaxed);
+            return grpc(self.call(path, body).await);
+        }
+        if path == "/stats" { self.stats() } else { grpc(Err(Code::Unimplemented)) }
+    }
+
+    async fn call(&self, path: &str, body: Incoming) -> Result<Bytes, Code> {
+        let bytes = body.collect().await.map_err(|_| Code::Cancelled)?.to_bytes();
+        let message = bytes.get(FRAME_HEAD..).ok_or(Code::InvalidArgument)?;
+        // The names of methods are unique among the three services.
+        match path.rsplit('/').next().unwrap_or_default() {
+            "GetUser" => self.user.get(read::<GetUserRequest>(message)?.id),
+            "BatchGetUsers" => Ok(self.users.get(&read::<BatchGetUsersRequest>(message)?.ids)),
+            "ListPosts" => Ok(self.posts.first(read::<ListPostsRequest>(message)?.limit)),
+            "ListArticles" => Ok(self.articles.first(read::<ListArticlesRequest>(message)?.limit)),
+            "ListReadings" => Ok(self.readings.first(read::<ListReadingsRequest>(message)?.limit)),
+            "GetTimetable" => self.timetable.get(read::<GetTimetableRequest>(message)?.id),
+            "BatchGetPeople" => Ok(self.people.get(&read::<BatchGetPeopleRequest>(message)?.ids)),
+            "BatchGetCompanies" => Ok(self.companies.get(&read::<BatchGetCompaniesRequest>(message)?.ids)),
             _ => Err(Code::Unimplemented),
-        };
-        grpc(answer)
-    }
-
-    fn user(&self, request: &GetUserRequest) -> Result<Bytes, Code> {
-        self.users.get(&request.id).cloned().ok_or(Code::NotFound)
-    }
-
-    fn batch(&self, request: &BatchGetUsersRequest) -> Bytes {
-        let found: Vec<u8> =
-            request.ids.iter().filter_map(|id| self.entries.get(id)).flatten().copied().collect();
-        frame(&found)
-    }
-
-    fn list(&self, request: &ListPostsRequest) -> Bytes {
-        let limit = usize::try_from(request.limit).unwrap_or(0).min(world::POSTS);
-        self.posts[limit].clone()
+        }
     }
 
     fn stats(&self) -> Reply {
-        let stats = Stats {
-            get_user: self.get_user.load(Ordering::Relaxed),
-            batch_get_users: self.batch_get_users.load(Ordering::Relaxed),
-            list_posts: self.list_posts.load(Ordering::Relaxed),
-        };
-        let text = serde_json::to_vec(&stats).expect("three numbers are always JSON");
+        let counts = METHODS.iter().zip(&self.counts).map(|(method, count)| {
+            let name = method.rsplit('/').next().unwrap_or(method);
+            (name.to_owned(), count.load(Ordering::Relaxed))
+        });
+        let stats = Stats { calls: counts.filter(|(_, count)| *count > 0).collect() };
+        let text = serde_json::to_vec(&stats).expect("names and numbers are always JSON");
         let mut reply = Response::new(Full::from(text).with_trailers(ready(None)));
         reply.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
         reply
     }
 }
 
-/// Reads the one message of a unary request.
-async fn message<M: Message + Default>(body: Incoming) -> Result<M, Code> {
-    let bytes = body.collect().await.map_err(|_| Code::Cancelled)?.to_bytes();
-    let message = bytes.get(FRAME_HEAD..).ok_or(Code::InvalidArgument)?;
+fn read<M: Message + Default>(message: &[u8]) -> Result<M, Code> {
     M::decode(message).map_err(|_| Code::InvalidArgument)
-}
-
-fn frame(message: &[u8]) -> Bytes {
-    let mut framed = BytesMut::with_capacity(FRAME_HEAD + message.len());
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(message.len()).expect("the world is far below 4 GiB"));
-    framed.put_slice(message);
-    framed.freeze()
 }
 
 fn grpc(answer: Result<Bytes, Code>) -> Reply {

@@ -1,11 +1,20 @@
-//! The data that every contender must deliver: ten users and a hundred posts.
+//! The data that every contender must deliver: ten users and a hundred posts here; articles with the
+//! people and companies behind them, readings and timetables in the modules below.
 //!
 //! Pure and fixed: the same text on every machine and in every run, so that answers can be compared
 //! byte for byte and figures across commits. Bodies have the length of a short comment (about 110
 //! bytes) and hold what real text holds: quotes, line breaks and characters beyond ASCII, because
 //! escaping is a large part of what a list costs.
 
-use crate::wire::v1::{Post, User};
+mod newsroom;
+mod readings;
+mod timetable;
+
+pub use newsroom::{ARTICLES, articles, companies, people};
+pub use readings::{READINGS, readings};
+pub use timetable::{SEASONS, timetable};
+
+use crate::wire::bench::{Post, User};
 
 /// How many posts there are, and the limit that the questions ask for.
 pub const POSTS: usize = 100;

@@ -1,7 +1,7 @@
 //! What a graph costs: reading and composing one service's descriptors, and planning an operation that
 //! was never seen before.
 //!
-//! `bench-graph` measures Q3 of the stand and a made-up service of 1 000 messages; `bench-graph FILE`
+//! `bench-graph` measures the questions of the stand and a made-up service of 1 000 messages; `bench-graph FILE`
 //! a descriptor set of your own, such as the output of `buf build -o`. Medians of many rounds in one
 //! process; nothing is sent anywhere.
 
@@ -17,18 +17,13 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
     ServiceDescriptorProto,
 };
+use turnout_bench::SERVICES;
+use turnout_bench::question::Question;
 use turnout_schema::compose::{self, Locks};
 use turnout_schema::guard::{self, Limits};
 use turnout_schema::subgraph::{self, Exposure};
 use turnout_schema::validate::Validator;
 use turnout_schema::{Descriptors, Supergraph, plan};
-
-/// The questions of the stand, as a frontend writes them.
-const QUESTIONS: [(&str, &str); 3] = [
-    ("q1", "{ user(id: 1) { id name email } }"),
-    ("q2", "{ posts(limit: 100) { id title body } }"),
-    ("q3", "{ posts(limit: 100) { id title user { id name email } } }"),
-];
 
 fn main() -> Result<()> {
     let mut out = std::io::stdout().lock();
@@ -39,7 +34,7 @@ fn main() -> Result<()> {
         }
         None => ("1000 messages of 10 fields".to_owned(), made_up(1000)),
     };
-    let composed = graph(&bytes)?;
+    let composed = graph(&[("it", &bytes)])?;
     writeln!(out, "{name}: {} bytes, {} types", bytes.len(), composed.types.len())?;
     let read = median(15, || Descriptors::read(black_box(&bytes)).is_ok());
     writeln!(out, "  descriptors read      {read:>12.3?}")?;
@@ -51,9 +46,11 @@ fn main() -> Result<()> {
     let compose = median(15, || compose::compose(black_box(one), &Locks::default()));
     writeln!(out, "  composed              {compose:>12.3?}")?;
 
-    let supergraph = graph(turnout_bench::DESCRIPTORS)?;
+    let supergraph = graph(&SERVICES.map(|service| (service.name, service.descriptors)))?;
     let validator = Validator::new(&supergraph).map_err(|error| anyhow!(error))?;
-    for (name, text) in QUESTIONS {
+    for name in Question::ALL {
+        let text = name.text();
+        let text = text.as_str();
         let plan = || -> Option<plan::Plan> {
             guard::check(text, &Limits::RECOMMENDED).ok()?;
             let document = validator.validate(text).ok()?;
@@ -72,12 +69,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The graph of one service.
-fn graph(bytes: &[u8]) -> Result<Supergraph> {
-    let descriptors = Descriptors::read(bytes)?;
-    let reading = subgraph::read("it", "1.0.0", &descriptors, Exposure::All);
-    let composition = compose::compose(&[reading.subgraph], &Locks::default());
-    composition.supergraph.context("the service offers no field")
+/// The graph of services, given by their names and descriptors.
+fn graph(services: &[(&str, &[u8])]) -> Result<Supergraph> {
+    let mut subgraphs = Vec::with_capacity(services.len());
+    for (name, bytes) in services {
+        subgraphs.push(subgraph::read(name, "1.0.0", &Descriptors::read(bytes)?, Exposure::All).subgraph);
+    }
+    let composition = compose::compose(&subgraphs, &Locks::default());
+    composition.supergraph.context("the services offer no field")
 }
 
 /// A service that lists things, each of which has fields of every plain kind and refers to the next.

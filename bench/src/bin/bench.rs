@@ -48,12 +48,25 @@ struct Options {
     /// Where the values of a question stand
     #[arg(long, value_enum, default_value_t = Values::Fixed)]
     values: Values,
+    /// What is added to one upstream call: q1 at 500 requests a second over 4 connections
+    #[arg(long, conflicts_with_all = ["only", "connections", "open_rate"])]
+    latency: bool,
     /// Send so many requests a second, answered or not, instead of a closed loop: for latency
     #[arg(long, value_name = "N")]
     open_rate: Option<NonZeroU64>,
     /// Write the report as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+impl Options {
+    /// With `--latency` spelled out: a rate at which every contender is idle most of the time.
+    fn settled(self) -> Self {
+        if !self.latency {
+            return self;
+        }
+        Self { only: vec![Question::Q1], connections: 4, open_rate: NonZeroU64::new(500), ..self }
+    }
 }
 
 /// Names from the table, so that help and errors list them.
@@ -65,7 +78,7 @@ fn contender_parser() -> impl TypedValueParser<Value = &'static Contender> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
-    let options = Options::parse();
+    let options = Options::parse().settled();
     ensure!(!cfg!(debug_assertions), "figures of a debug build mean nothing: run `cargo xtask bench`");
     tokio::select! {
         code = bench(options) => code,

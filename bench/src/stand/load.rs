@@ -5,6 +5,7 @@
 //! ones were answered, and latency counts from the time a request was due, so that a slow answer
 //! cannot hide the wait of those behind it. That finds out how long a caller waits.
 //!
+//! Whom it asks is a line: a contender by HTTP, or the upstream itself by gRPC.
 //! Every answer is compared with the verified one, byte for byte. All requests that were begun are
 //! finished before a load returns, so that counts of both sides agree.
 
@@ -14,20 +15,48 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::client::Connection;
+use super::direct::Caller;
 use super::tally::Tally;
 
 /// A rendered request and the bytes that must come back.
 #[derive(Debug, Clone)]
 pub struct Round {
-    /// Head and body, ready to be sent.
+    /// Head and body, ready to be sent; of a gRPC call the framed message.
     pub request: Vec<u8>,
     /// The body that the contender gave when it was verified.
     pub answer: Vec<u8>,
+}
+
+/// An open connection and what is spoken on it.
+#[derive(Debug)]
+pub enum Line {
+    /// HTTP/1.1 with a contender.
+    Http(Connection),
+    /// gRPC with the upstream.
+    Grpc(Caller),
+}
+
+impl Line {
+    /// Sends one request; says whether the answer was the verified one.
+    async fn ask(&mut self, round: &Round) -> Result<bool, String> {
+        match self {
+            Self::Http(connection) => {
+                let reply = connection.ask(&round.request).await.map_err(|error| error.to_string())?;
+                Ok(reply.status == 200 && reply.body == round.answer)
+            }
+            Self::Grpc(caller) => {
+                let request = Bytes::copy_from_slice(&round.request);
+                let answer = caller.call(request).await.map_err(|error| error.to_string())?;
+                Ok(answer == round.answer)
+            }
+        }
+    }
 }
 
 /// How requests follow each other.
@@ -40,20 +69,20 @@ pub enum Pace {
 }
 
 /// Loads for a while. A connection that fails is counted and not used again.
-pub async fn play(connections: &mut [Connection], rounds: &[Round], pace: Pace, length: Duration) -> Tally {
+pub async fn play(lines: &mut [Line], rounds: &[Round], pace: Pace, length: Duration) -> Tally {
     match pace {
-        Pace::Closed => closed(connections, rounds, length).await,
-        Pace::Open(rate) => open(connections, rounds, rate, length).await,
+        Pace::Closed => closed(lines, rounds, length).await,
+        Pace::Open(rate) => open(lines, rounds, rate, length).await,
     }
 }
 
-async fn closed(connections: &mut [Connection], rounds: &[Round], length: Duration) -> Tally {
+async fn closed(lines: &mut [Line], rounds: &[Round], length: Duration) -> Tally {
     let tally = RefCell::new(Tally::new());
     let end = Instant::now() + length;
-    join_all(connections.iter_mut().enumerate().map(async |(first, connection)| {
+    join_all(lines.iter_mut().enumerate().map(async |(first, line)| {
         for round in rounds.iter().cycle().skip(first % rounds.len()) {
             let begin = Instant::now();
-            if begin >= end || !ask(connection, round, begin, &tally).await {
+            if begin >= end || !ask(line, round, begin, &tally).await {
                 return;
             }
         }
@@ -62,22 +91,22 @@ async fn closed(connections: &mut [Connection], rounds: &[Round], length: Durati
     tally.into_inner()
 }
 
-async fn open(connections: &mut [Connection], rounds: &[Round], rate: NonZeroU64, length: Duration) -> Tally {
+async fn open(lines: &mut [Line], rounds: &[Round], rate: NonZeroU64, length: Duration) -> Tally {
     let tally = RefCell::new(Tally::new());
     let period = Duration::from_secs(1) / u32::try_from(rate.get()).unwrap_or(u32::MAX);
     let total = u32::try_from(length.as_nanos() / period.as_nanos().max(1)).unwrap_or(u32::MAX);
     let due = Arc::new(Semaphore::new(0));
     let start = Instant::now();
-    let pacer = Pacer { due: Arc::clone(&due), start, period, total, waiting: connections.len() };
+    let pacer = Pacer { due: Arc::clone(&due), start, period, total, waiting: lines.len() };
     let pacing = thread::spawn(move || pacer.run());
 
     let next = Cell::new(0_u32);
-    join_all(connections.iter_mut().map(async |connection| {
+    join_all(lines.iter_mut().map(async |line| {
         while let Ok(permit) = due.acquire().await {
             permit.forget();
             let number = next.replace(next.get().saturating_add(1));
             let round = &rounds[number as usize % rounds.len()];
-            if number >= total || !ask(connection, round, start + period * number, &tally).await {
+            if number >= total || !ask(line, round, start + period * number, &tally).await {
                 return;
             }
         }
@@ -91,10 +120,9 @@ async fn open(connections: &mut [Connection], rounds: &[Round], rate: NonZeroU64
 }
 
 /// Sends one request; false when the connection is of no further use.
-async fn ask(connection: &mut Connection, round: &Round, since: Instant, tally: &RefCell<Tally>) -> bool {
-    match connection.ask(&round.request).await {
-        Ok(reply) => {
-            let right = reply.status == 200 && reply.body == round.answer;
+async fn ask(line: &mut Line, round: &Round, since: Instant, tally: &RefCell<Tally>) -> bool {
+    match line.ask(round).await {
+        Ok(right) => {
             let mut tally = tally.borrow_mut();
             tally.answered(since.elapsed());
             tally.wrong += u64::from(!right);
@@ -164,10 +192,10 @@ mod tests {
         address
     }
 
-    async fn connections(address: SocketAddr, count: usize) -> Vec<Connection> {
+    async fn connections(address: SocketAddr, count: usize) -> Vec<Line> {
         let mut open = Vec::new();
         for _ in 0..count {
-            open.push(Connection::open(address).await.unwrap());
+            open.push(Line::Http(Connection::open(address).await.unwrap()));
         }
         open
     }

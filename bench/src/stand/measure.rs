@@ -4,6 +4,9 @@
 //! The answers are verified, the load warms everything up, and then the same connections are loaded
 //! again between two readings of the contender's processor time and the upstream's counts. Nothing
 //! that was begun is left out of either, so calls per request come out exact.
+//!
+//! At an open rate a question of one call is put to the upstream itself first, with the same rate and
+//! as many connections: what the contender adds is the difference, taken within one measurement.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +18,8 @@ use tokio::time::{Instant, sleep};
 
 use super::client::{self, Body, Connection, render};
 use super::cores::Cores;
-use super::load::{Pace, Round, play};
+use super::direct::{self, Caller};
+use super::load::{Line, Pace, Round, play};
 use super::process::{self, Process};
 use super::procfs;
 use super::register::{self, Registration};
@@ -23,7 +27,7 @@ use super::tally::Tally;
 use super::verify::{Verdict, compare};
 use crate::contender::{Ask, Contender};
 use crate::question::{Language, Sample, Values};
-use crate::upstream::Stats;
+use crate::upstream::{Stats, frame};
 
 /// How long a contender that is ready may still give wrong answers: a gateway has to hear of the
 /// upstream first.
@@ -60,6 +64,8 @@ pub struct Measurement {
     pub p50_us: u64,
     /// The latency that 99 % of the requests did not exceed.
     pub p99_us: u64,
+    /// The latency that half of the calls did not exceed that went to the upstream directly.
+    pub direct_p50_us: Option<u64>,
     /// User and system time of the contender for one request.
     pub cpu_us_per_request: f64,
     /// Share of one core that the contender used.
@@ -105,9 +111,12 @@ pub enum Error {
     /// The contender does not answer.
     #[error("it does not answer")]
     Answer(#[source] client::Error),
-    /// The contender gives another answer than the right one.
-    #[error("it answers wrongly: {0}")]
+    /// The contender gives another answer than the right one, however long it is asked.
+    #[error("it answers wrongly, after {s} s still: {0}", s = SETTLE_MAX.as_secs())]
     Wrong(String),
+    /// The upstream does not answer without a contender in between.
+    #[error("calling the upstream directly")]
+    Direct(#[source] direct::Error),
     /// The kernel does not tell about the contender, usually because it ended.
     #[error("reading what it used")]
     Used(#[source] procfs::Error),
@@ -154,11 +163,12 @@ async fn load(
     };
     let samples = ask.question.samples(language, settings.values);
     let (rounds, same_bytes) = verify(address, ask.path, language, &samples).await?;
-    let mut connections = Vec::with_capacity(settings.connections);
+    let direct_p50_us = direct(settings, ask, upstream.addresses.public).await?;
+    let mut lines = Vec::with_capacity(settings.connections);
     for _ in 0..settings.connections {
-        connections.push(open(address).await?);
+        lines.push(Line::Http(open(address).await?));
     }
-    let warm = play(&mut connections, &rounds, settings.pace, settings.warmup).await;
+    let warm = play(&mut lines, &rounds, settings.pace, settings.warmup).await;
     if warm.failed > 0 {
         return Err(Error::Nothing(warm.first_failure.unwrap_or_default()));
     }
@@ -166,24 +176,50 @@ async fn load(
     let calls_before = stats(upstream.addresses.public).await?.total();
     let cpu_before = procfs::cpu(process.pid).await.map_err(Error::Used)?;
     let begin = Instant::now();
-    let tally = play(&mut connections, &rounds, settings.pace, settings.length).await;
+    let tally = play(&mut lines, &rounds, settings.pace, settings.length).await;
     let took = begin.elapsed();
     let cpu = procfs::cpu(process.pid).await.map_err(Error::Used)? - cpu_before;
     let calls = stats(upstream.addresses.public).await?.total() - calls_before;
     let memory_peak_kib = procfs::memory_peak_kib(process.pid).await.map_err(Error::Used)?;
-    let used = Used { took, cpu, calls, memory_peak_kib };
-    figures(tally, &used, same_bytes)
+    let used = Used { same_bytes, direct_p50_us, took, cpu, calls, memory_peak_kib };
+    figures(tally, &used)
 }
 
-/// What a load took from the machine.
+/// How long the upstream itself takes for half of the calls, where that can be compared.
+async fn direct(settings: &Settings, ask: &Ask, upstream: SocketAddr) -> Result<Option<u64>, Error> {
+    if matches!(settings.pace, Pace::Closed) || ask.calls != 1 {
+        return Ok(None);
+    }
+    let framed = |message: &[u8]| frame(message).to_vec();
+    let samples = ask.question.samples(Language::Protobuf, settings.values);
+    let rounds: Vec<Round> = samples
+        .iter()
+        .map(|sample| Round { request: framed(&sample.body), answer: framed(&sample.answer) })
+        .collect();
+    let mut lines = Vec::with_capacity(settings.connections);
+    for _ in 0..settings.connections {
+        lines.push(Line::Grpc(Caller::open(upstream, ask.question.method()).await.map_err(Error::Direct)?));
+    }
+    play(&mut lines, &rounds, settings.pace, settings.warmup).await;
+    let tally = play(&mut lines, &rounds, settings.pace, settings.length).await;
+    if tally.requests() == 0 || tally.failed + tally.wrong > 0 {
+        let why = tally.first_failure.unwrap_or_else(|| format!("{} wrong answers", tally.wrong));
+        return Err(Error::Nothing(why));
+    }
+    Ok(Some(tally.latency_us(0.5)))
+}
+
+/// What was found out before the load, and what the load took from the machine.
 struct Used {
+    same_bytes: bool,
+    direct_p50_us: Option<u64>,
     took: Duration,
     cpu: Duration,
     calls: u64,
     memory_peak_kib: u64,
 }
 
-fn figures(tally: Tally, used: &Used, same_bytes: bool) -> Result<Measurement, Error> {
+fn figures(tally: Tally, used: &Used) -> Result<Measurement, Error> {
     let requests = tally.requests();
     if requests == 0 {
         return Err(Error::Nothing(tally.first_failure.unwrap_or_default()));
@@ -194,11 +230,12 @@ fn figures(tally: Tally, used: &Used, same_bytes: bool) -> Result<Measurement, E
         requests_per_second: count / used.took.as_secs_f64(),
         p50_us: tally.latency_us(0.5),
         p99_us: tally.latency_us(0.99),
+        direct_p50_us: used.direct_p50_us,
         cpu_us_per_request: used.cpu.as_secs_f64() * 1e6 / count,
         busy: used.cpu.as_secs_f64() / used.took.as_secs_f64(),
         memory_peak_kib: used.memory_peak_kib,
         calls_per_request: used.calls as f64 / count,
-        same_bytes,
+        same_bytes: used.same_bytes,
         wrong: tally.wrong,
         failed: tally.failed,
         first_failure: tally.first_failure,

@@ -1,8 +1,8 @@
-//! Tells a gateway's registry of the upstream, over HTTP as any service may.
+//! Tells a gateway's registry of the upstream's services, over HTTP as any service may.
 //!
 //! Only for contenders that announce `admin=ADDR`. The driver does this in the upstream's name, so
-//! that the upstream stays as small as it is. A lease is kept as long as the registration is held and
-//! then left to end by itself: the contender ends first.
+//! that the upstream stays as small as it is. Leases are kept as long as the registration is held and
+//! then left to end by themselves: the contender ends first.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::client::{self, Body, Connection, render};
-use crate::DESCRIPTORS;
+use crate::{SERVICES, Service};
 
 const TTL_S: u64 = 15;
 const HEARTBEAT: Duration = Duration::from_secs(TTL_S / 3);
@@ -60,41 +60,56 @@ struct Granted {
 }
 
 impl Registration {
-    /// Stores the descriptors and registers the upstream as the only version of `bench`.
+    /// Registers the upstream as the only instance of each of its services.
     pub async fn start(registry: SocketAddr, upstream: SocketAddr) -> Result<Self, Error> {
         let mut connection =
             Connection::open(registry).await.map_err(|source| Error::Connect { registry, source })?;
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(DESCRIPTORS)));
-        let path = format!("/registry/v1/schemas/{digest}");
-        ask(&mut connection, &render("PUT", &path, registry, Body::Protobuf(DESCRIPTORS))).await?;
-
-        let instance = json!({
-            "version": "1.0.0",
-            "endpoints": [{ "url": format!("grpc://{upstream}") }],
-            "schema": { "digest": digest },
-        });
-        let path = format!("/registry/v1/instances/bench/upstream?ttl={TTL_S}");
-        let request = render("PUT", &path, registry, Body::Json(instance.to_string().as_bytes()));
-        let answer = ask(&mut connection, &request).await?;
-        let granted: Granted = serde_json::from_slice(&answer).map_err(Error::Lease)?;
-
-        let path = format!("/registry/v1/leases/{}/keepalive", granted.lease);
-        let request = render("POST", &path, registry, Body::Json(b""));
+        let mut beats = Vec::with_capacity(SERVICES.len());
+        for service in &SERVICES {
+            let lease = register(&mut connection, registry, service, upstream).await?;
+            let path = format!("/registry/v1/leases/{lease}/keepalive");
+            beats.push(render("POST", &path, registry, Body::Json(b"")));
+        }
         let mut heartbeat = JoinSet::new();
-        heartbeat.spawn(keep_alive(connection, request));
+        heartbeat.spawn(keep_alive(connection, beats));
         Ok(Self { _heartbeat: heartbeat })
     }
 }
 
+/// Stores a service's descriptors, then registers the upstream; gives the lease.
+async fn register(
+    connection: &mut Connection,
+    registry: SocketAddr,
+    service: &Service,
+    upstream: SocketAddr,
+) -> Result<String, Error> {
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(service.descriptors)));
+    let path = format!("/registry/v1/schemas/{digest}");
+    ask(connection, &render("PUT", &path, registry, Body::Protobuf(service.descriptors))).await?;
+
+    let instance = json!({
+        "version": "1.0.0",
+        "endpoints": [{ "url": format!("grpc://{upstream}") }],
+        "schema": { "digest": digest },
+    });
+    let path = format!("/registry/v1/instances/{}/upstream?ttl={TTL_S}", service.name);
+    let request = render("PUT", &path, registry, Body::Json(instance.to_string().as_bytes()));
+    let answer = ask(connection, &request).await?;
+    let granted: Granted = serde_json::from_slice(&answer).map_err(Error::Lease)?;
+    Ok(granted.lease)
+}
+
 /// Ends with the connection: a registry that is gone, or has forgotten, shows in the answers that the
 /// load counts.
-async fn keep_alive(mut connection: Connection, request: Vec<u8>) {
+async fn keep_alive(mut connection: Connection, requests: Vec<Vec<u8>>) {
     let mut beats = interval(HEARTBEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        if ask(&mut connection, &request).await.is_err() {
-            return;
+        for request in &requests {
+            if ask(&mut connection, request).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -148,17 +163,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_upstream_is_registered_with_its_schema_and_kept_alive() {
+    async fn every_service_is_registered_with_its_schema_and_kept_alive() {
         let mut tasks = JoinSet::new();
         let (address, mut calls) = registry(&mut tasks).await;
         let _held = Registration::start(address, "127.0.0.1:7".parse().unwrap()).await.unwrap();
 
-        let digest = hex::encode(Sha256::digest(DESCRIPTORS));
-        let expected = [
-            (Method::PUT, format!("/registry/v1/schemas/sha256:{digest}")),
-            (Method::PUT, "/registry/v1/instances/bench/upstream?ttl=15".to_owned()),
-            (Method::POST, "/registry/v1/leases/abc/keepalive".to_owned()),
-        ];
+        let mut expected = Vec::new();
+        for service in &SERVICES {
+            let digest = hex::encode(Sha256::digest(service.descriptors));
+            let instance = format!("/registry/v1/instances/{}/upstream?ttl=15", service.name);
+            expected.push((Method::PUT, format!("/registry/v1/schemas/sha256:{digest}")));
+            expected.push((Method::PUT, instance));
+        }
+        let beat = (Method::POST, "/registry/v1/leases/abc/keepalive".to_owned());
+        expected.extend(SERVICES.iter().map(|_| beat.clone()));
         for call in expected {
             assert_eq!(calls.recv().await, Some(call));
         }

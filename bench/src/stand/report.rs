@@ -1,7 +1,8 @@
 //! Rows as a table for people and as JSON for comparisons.
 //!
 //! A figure over rounds is its median with the smallest and the largest. The ratio to LIMIT is that
-//! of processor time, taken within each round. What makes a figure doubtful stands beside it.
+//! of processor time, taken within each round. What makes a figure doubtful stands beside it, and so
+//! does whether a target was met.
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::load::Pace;
 use super::machine::Machine;
 use super::measure::{Measurement, Settings};
 use super::run::Row;
+use super::target::{self, Judged};
 use crate::contender::LIMIT;
 use crate::question::Values;
 
@@ -38,11 +40,12 @@ struct Conditions {
 #[derive(Debug, Serialize)]
 struct Line {
     question: String,
-    query: &'static str,
+    query: String,
     contender: &'static str,
     about: &'static str,
     figures: Option<Figures>,
     calls_expected: u64,
+    targets: Vec<Judged>,
     notes: Vec<String>,
     rounds: Vec<Measurement>,
 }
@@ -52,6 +55,8 @@ struct Figures {
     requests_per_second: Spread,
     p50_us: Spread,
     p99_us: Spread,
+    /// What the contender adds to one upstream call at p50; at an open rate only.
+    added_p50_us: Option<Spread>,
     cpu_us_per_request: Spread,
     cpu_ratio_to_limit: Option<Spread>,
     busy: Spread,
@@ -84,7 +89,7 @@ impl Report {
             },
             cores: format!("{:?}", settings.cores),
         };
-        let rows = rows.iter().map(|row| line(row, limit(&rows, row), settings)).collect();
+        let rows = rows.iter().map(|row| line(row, &rows, settings)).collect();
         Self { machine, conditions, rows }
     }
 
@@ -109,7 +114,7 @@ impl Report {
         };
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN).set_header(HEADER);
-        for column in table.column_iter_mut().skip(2).take(HEADER.len() - 3) {
+        for column in table.column_iter_mut().skip(2).take(HEADER.len() - 4) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         for row in &self.rows {
@@ -124,54 +129,71 @@ impl Report {
     }
 }
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 13] = [
     "question",
     "contender",
     "requests/s",
     "p50 µs",
     "p99 µs",
+    "added µs",
     "CPU µs/request",
     "ratio",
     "busy",
     "peak MiB",
     "calls",
+    "target",
     "notes",
 ];
 
-/// LIMIT's row for the same question.
-fn limit<'a>(rows: &'a [Row], row: &Row) -> Option<&'a Row> {
-    rows.iter().find(|other| other.contender.name == LIMIT && other.ask.question == row.ask.question)
-}
-
-fn line(row: &Row, limit: Option<&Row>, settings: &Settings) -> Line {
+fn line(row: &Row, rows: &[Row], settings: &Settings) -> Line {
+    let figures = figures(row, rows);
     Line {
         question: row.ask.question.to_string(),
         query: row.ask.question.text(),
         contender: row.contender.name,
         about: row.contender.about,
-        figures: figures(&row.rounds, limit),
+        targets: targets(row, rows, figures.as_ref(), settings.pace),
+        figures,
         calls_expected: row.ask.calls,
         notes: notes(row, settings),
         rounds: row.rounds.clone(),
     }
 }
 
-fn figures(rounds: &[Measurement], limit: Option<&Row>) -> Option<Figures> {
-    let spread = |figure: fn(&Measurement) -> f64| Spread::of(rounds.iter().map(figure));
-    let ratios = limit.map(|limit| {
-        let pairs = rounds.iter().zip(&limit.rounds);
-        pairs.map(|(own, limit)| own.cpu_us_per_request / limit.cpu_us_per_request)
-    });
+fn figures(row: &Row, rows: &[Row]) -> Option<Figures> {
+    let spread = |figure: fn(&Measurement) -> f64| Spread::of(row.rounds.iter().map(figure));
+    let added = |round: &Measurement| round.direct_p50_us.map(|direct| round.p50_us as f64 - direct as f64);
     Some(Figures {
         requests_per_second: spread(|round| round.requests_per_second)?,
         p50_us: spread(|round| round.p50_us as f64)?,
         p99_us: spread(|round| round.p99_us as f64)?,
+        added_p50_us: Spread::of(row.rounds.iter().filter_map(added)),
         cpu_us_per_request: spread(|round| round.cpu_us_per_request)?,
-        cpu_ratio_to_limit: ratios.and_then(Spread::of),
+        cpu_ratio_to_limit: ratio(row, rows, LIMIT),
         busy: spread(|round| round.busy)?,
         memory_peak_mib: spread(|round| round.memory_peak_kib as f64 / 1024.0)?,
         calls_per_request: spread(|round| round.calls_per_request)?,
     })
+}
+
+/// Processor time per request as a ratio to another contender's, question by question and round by
+/// round; nothing when the other was not measured.
+fn ratio(row: &Row, rows: &[Row], to: &str) -> Option<Spread> {
+    let other =
+        rows.iter().find(|other| other.contender.name == to && other.ask.question == row.ask.question)?;
+    let pairs = row.rounds.iter().zip(&other.rounds);
+    Spread::of(pairs.map(|(own, other)| own.cpu_us_per_request / other.cpu_us_per_request))
+}
+
+/// Whether the row's promises were kept. Processor time is compared in a closed loop only: at an open
+/// rate most of it is the price of waking up.
+fn targets(row: &Row, rows: &[Row], figures: Option<&Figures>, pace: Pace) -> Vec<Judged> {
+    let (name, question) = (row.contender.name, row.ask.question);
+    let target = target::of(name, question).filter(|_| matches!(pace, Pace::Closed));
+    let judged = target.and_then(|it| ratio(row, rows, it.against).map(|ratio| it.judge(ratio.median)));
+    let added = figures.and_then(|figures| figures.added_p50_us);
+    let added = added.and_then(|added| target::judge_added(name, question, added.median));
+    judged.into_iter().chain(added).collect()
 }
 
 /// What a reader must know before believing a row.
@@ -210,14 +232,16 @@ fn cells(row: &Line) -> Vec<String> {
             figures.requests_per_second.cell(0),
             figures.p50_us.cell(0),
             figures.p99_us.cell(0),
+            figures.added_p50_us.map_or_else(|| "-".to_owned(), |added| added.cell(0)),
             figures.cpu_us_per_request.cell(1),
             figures.cpu_ratio_to_limit.map_or_else(|| "-".to_owned(), |ratio| ratio.cell(2)),
             format!("{:.0} %", figures.busy.median * 100.0),
             format!("{:.1}", figures.memory_peak_mib.max),
             format!("{:.2}", figures.calls_per_request.median),
         ]),
-        None => cells.extend((0..8).map(|_| "-".to_owned())),
+        None => cells.extend((0..9).map(|_| "-".to_owned())),
     }
+    cells.push(row.targets.iter().map(Judged::cell).collect::<Vec<_>>().join("; "));
     cells.push(row.notes.join("; "));
     cells
 }
@@ -247,7 +271,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::contender::{CONTENDERS, Contender};
+    use crate::contender::{CONTENDERS, Contender, TURNOUT};
     use crate::question::Question;
     use crate::stand::cores::Cores;
     use crate::stand::run::rows;
@@ -270,6 +294,7 @@ mod tests {
             requests_per_second: 1_000.0,
             p50_us: 900,
             p99_us: 2_000,
+            direct_p50_us: None,
             cpu_us_per_request,
             busy: 1.0,
             memory_peak_kib: 10_240,
@@ -293,8 +318,8 @@ mod tests {
 
     /// The rows of Q1 with these processor times, LIMIT's first.
     fn report(limit: &[f64], other: &[f64]) -> Report {
-        let all: Vec<&Contender> = CONTENDERS.iter().collect();
-        let mut rows = rows(&[Question::Q1], &all);
+        let two: Vec<&Contender> = CONTENDERS.iter().take(2).collect();
+        let mut rows = rows(&[Question::Q1], &two);
         rows[0].rounds = limit.iter().copied().map(round).collect();
         rows[1].rounds = other.iter().copied().map(round).collect();
         Report::new(machine(), &settings(), limit.len(), rows)
@@ -307,6 +332,30 @@ mod tests {
         let ratio = report.rows[1].figures.as_ref().unwrap().cpu_ratio_to_limit.unwrap();
         assert_eq!(ratio, Spread { median: 0.5, min: 0.5, max: 0.75 });
         assert!(report.is_clean());
+    }
+
+    #[test]
+    fn a_promised_ratio_is_judged_by_its_median() {
+        let judged = |figures: &[f64]| {
+            let report = report(&[20.0, 20.0, 20.0], figures);
+            assert_eq!(report.rows[1].contender, TURNOUT);
+            report.rows[1].targets.iter().map(Judged::cell).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(judged(&[30.0, 19.0, 18.0]), "met: 0.95 of limit's CPU, 1 allowed");
+        assert_eq!(judged(&[30.0, 21.0, 18.0]), "MISSED: 1.05 of limit's CPU, 1 allowed");
+    }
+
+    #[test]
+    fn added_latency_is_the_difference_within_each_round() {
+        let all: Vec<&Contender> = CONTENDERS.iter().collect();
+        let mut rows = rows(&[Question::Q1], &all);
+        let opened = |p50_us, direct| Measurement { p50_us, direct_p50_us: Some(direct), ..round(20.0) };
+        rows[1].rounds = vec![opened(300, 200), opened(500, 380), opened(260, 190)];
+        let report = Report::new(machine(), &settings(), 3, rows);
+        let added = report.rows[1].figures.as_ref().unwrap().added_p50_us.unwrap();
+        assert_eq!(added, Spread { median: 100.0, min: 70.0, max: 120.0 });
+        let cells: Vec<String> = report.rows[1].targets.iter().map(Judged::cell).collect();
+        assert_eq!(cells, ["met: 100.00 µs added, 100 allowed"]);
     }
 
     #[test]
@@ -350,7 +399,7 @@ mod tests {
         let report = Report::new(machine(), &settings(), 1, rows);
         assert!(!report.is_clean());
         let table = report.table();
-        let row = table.lines().find(|line| line.contains("noop")).unwrap();
+        let row = table.lines().find(|line| line.contains("turnout")).unwrap();
         assert!(row.contains("it does not start"), "{table}");
         assert!(serde_json::to_string(&report).unwrap().contains("it does not start"));
     }

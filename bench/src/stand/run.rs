@@ -85,7 +85,9 @@ mod tests {
         let questions: Vec<Question> =
             rows(&Question::ALL, &all).iter().map(|row| row.ask.question).collect();
         assert!(questions.is_sorted());
-        assert_eq!(questions.iter().filter(|question| **question == Question::Q3).count(), 1);
+        let answering = CONTENDERS.iter().filter(|contender| contender.ask(Question::Q3).is_some()).count();
+        assert!(answering < CONTENDERS.len(), "somebody cannot answer it");
+        assert_eq!(questions.iter().filter(|question| **question == Question::Q3).count(), answering);
     }
 
     #[tokio::test]

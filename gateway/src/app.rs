@@ -113,9 +113,10 @@ impl App {
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
+        let fleet = Arc::new(fleet(&read));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
-            fleet: Arc::new(fleet(&read)),
+            fleet: fleet.clone(),
             exposures: exposures_now,
             meters: meters.clone(),
         });
@@ -152,7 +153,7 @@ impl App {
         };
         background.spawn(registry.expire(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, hangups };
+        let live = Live { terms, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -200,7 +201,7 @@ impl App {
 /// How services are called.
 fn fleet(read: &Read) -> Fleet {
     let config = &read.loaded.config;
-    Fleet::new(fleet::Settings {
+    let fleet = Fleet::new(fleet::Settings {
         connection: connection::Settings {
             connect_timeout: CONNECT,
             message_bytes_max: MESSAGE_BYTES_MAX,
@@ -210,9 +211,11 @@ fn fleet(read: &Read) -> Fleet {
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.
         tasks: TaskTracker::new(),
-        patience: config.limits.deadline,
+        patience: config.limits.deadline / 2,
         seed: rand::random(),
-    })
+    });
+    fleet.limit(launch::timeouts(config));
+    fleet
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -4,6 +4,7 @@
 //! SIGHUP and when the file changes; a file with mistakes changes nothing, and what only a restart can
 //! change is named in the log.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,17 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use turnout_control::id::ServiceName;
 use turnout_control::registration::Terms;
 
-use crate::config::{self, ClientCertificate, Config, File, Loaded, Mistakes, Sources, TlsConfig};
+use crate::config::{
+    self, ClientCertificate, Config, File, Loaded, Mistakes, ServiceConfig, Sources, TlsConfig,
+};
 use crate::http::access::Access;
 use crate::http::graphql;
 use crate::reconcile::Exposures;
 use crate::telemetry::{Metrics, chain};
+use crate::upstream::fleet::Fleet;
 use crate::upstream::tls::{self, Identity, Pem};
 
 /// How often the file is looked at. A rename over it, a link that moves and an editor that writes in
@@ -128,6 +133,8 @@ pub struct Live {
     pub exposures: watch::Sender<Exposures>,
     /// What holds for operations.
     pub graphql: watch::Sender<Arc<graphql::Settings>>,
+    /// Who is called, and for how long at most.
+    pub fleet: Arc<Fleet>,
     /// SIGHUP, listened for before anyone can send it.
     pub hangups: Signal,
 }
@@ -136,6 +143,12 @@ pub struct Live {
 pub fn terms(config: &Config) -> Terms {
     let ttl_s = u16::try_from(config.registry.ttl.as_secs()).unwrap_or(u16::MAX);
     Terms { allow_cidrs: config.registry.allow_cidrs.clone(), ttl_s }
+}
+
+/// How long one call may take, for the services for which a configuration says so.
+pub fn timeouts(config: &Config) -> BTreeMap<ServiceName, Duration> {
+    let timeout = |(name, service): (&ServiceName, &ServiceConfig)| Some((name.clone(), service.timeout?));
+    config.services.iter().filter_map(timeout).collect()
 }
 
 /// Reads again on SIGHUP and when a file changes, until it is told to stop.
@@ -165,6 +178,7 @@ pub async fn reload(
                 let (old, new) = (&running.loaded.config, &read.loaded.config);
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
+                live.fleet.limit(timeouts(new));
                 live.exposures.send_replace(Exposures::read(new));
                 live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.

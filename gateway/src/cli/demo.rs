@@ -186,19 +186,20 @@ fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
     };
     let elsewhere = if admin.port() == 4001 { String::new() } else { format!(" --admin http://{admin}") };
     let count = DEMO.len();
-    let services =
-        if traffic { "sample services; their traffic waits for answers" } else { "sample services" };
+    let services = if traffic { "sample services and their light traffic" } else { "sample services" };
     format!(
         "
 Turnout demo: a gateway with an embedded registry, {count} {services}
 
-  GraphQL        http://{public}/graphql    (this build registers services; answers come with the next)
+  GraphQL        http://{public}/graphql
   operators' API http://{admin}/graphql
   registered     http://{admin}/registry/v1/services
   metrics        http://{admin}/metrics
   data, logs     {data}
 
 Try, in another terminal:
+  curl -s http://{public}/graphql -H 'content-type: application/json' \\
+    -d '{{"query":"{{ products(pageSize: 3) {{ products {{ title category {{ name }} }} }} }}"}}'
   {turnout} service list{elsewhere}
   {turnout} service show catalog{elsewhere}
   curl -s 'http://{admin}/registry/v1/watch?cursor=0&wait=30'     # then stop a service, and see

@@ -39,28 +39,31 @@ pub(super) struct Outbound<'a> {
 }
 
 impl<'a> Outbound<'a> {
-    fn outgoing(&self, fetch: usize, message: Bytes, deadline: Instant) -> Option<Outgoing<'a>> {
-        let prepared = self.operation.prepared;
-        Some(Outgoing {
+    /// Who is called by a fetch, and with what; `None` when the plan is of another generation.
+    fn outgoing(
+        &self,
+        fetch: usize,
+        message: Bytes,
+        deadline: Instant,
+    ) -> Option<(&'a Callee, Outgoing<'a>)> {
+        let Operation { prepared, generation, metadata, .. } = *self.operation;
+        let planned = prepared.plan.fetches.get(fetch)?;
+        let callee = generation.callees.get(planned.member)?;
+        let outgoing = Outgoing {
             path: prepared.paths.get(fetch)?,
             message,
-            metadata: self.operation.metadata,
-            safety: prepared.plan.fetches.get(fetch)?.rpc.safety,
+            metadata,
+            safety: planned.rpc.safety,
             deadline,
-            timeout: None,
-        })
-    }
-
-    fn callee(&self, fetch: usize) -> Option<&'a Callee> {
-        let member = self.operation.prepared.plan.fetches.get(fetch)?.member;
-        self.operation.generation.callees.get(member)
+            timeout: callee.pool.timeout(),
+        };
+        Some((callee, outgoing))
     }
 }
 
 impl Call for Outbound<'_> {
     async fn call(&self, fetch: usize, message: Bytes, deadline: Instant) -> Result<Bytes, Failure> {
-        let outgoing = self.outgoing(fetch, message, deadline);
-        let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
+        let Some((callee, outgoing)) = self.outgoing(fetch, message, deadline) else { return Err(nobody()) };
         let worker = self.operation.worker;
         let begin = Instant::now();
         let answer = callee.pool.call(worker, &outgoing).await;
@@ -70,8 +73,9 @@ impl Call for Outbound<'_> {
     }
 
     async fn open(&self, fetch: usize, message: Bytes) -> Result<Messages, Failure> {
-        let outgoing = self.outgoing(fetch, message, self.operation.deadline);
-        let (Some(callee), Some(outgoing)) = (self.callee(fetch), outgoing) else { return Err(nobody()) };
+        let Some((callee, outgoing)) = self.outgoing(fetch, message, self.operation.deadline) else {
+            return Err(nobody());
+        };
         let events = callee.pool.open(self.operation.worker, &outgoing).await?;
         let messages = stream::unfold(events, |mut events| async move {
             events.next().await.map(|message| (message, events))

@@ -175,7 +175,6 @@ impl Graphql {
         // operation needs would be most of it.
         let answer = Box::pin(run(&operation)).await;
         self.meters.operation(self.worker, Some(prepared.plan.kind), answer.outcome, begun.elapsed());
-        prepared.uses.count(self.worker, answer.outcome);
         Ok(answer)
     }
 }

@@ -45,6 +45,8 @@ type Key = (ServiceName, Version);
 pub struct Fleet {
     common: Common,
     pools: Mutex<BTreeMap<Key, Arc<Pool>>>,
+    /// The longest that one call may take, where the operator said so. Taken after `pools`.
+    timeouts: Mutex<BTreeMap<ServiceName, Duration>>,
 }
 
 impl Fleet {
@@ -57,7 +59,7 @@ impl Fleet {
             seed: settings.seed,
             epoch: Instant::now(),
         };
-        Fleet { common, pools: Mutex::default() }
+        Fleet { common, pools: Mutex::default(), timeouts: Mutex::default() }
     }
 
     /// One for tests that call nobody.
@@ -76,6 +78,15 @@ impl Fleet {
             patience: Duration::from_secs(10),
             seed: 1,
         })
+    }
+
+    /// Takes up how long one call to each service may take. Others have what the operation has left.
+    pub fn limit(&self, timeouts: BTreeMap<ServiceName, Duration>) {
+        let pools = self.pools();
+        for ((service, _), pool) in pools.iter() {
+            pool.limit(timeouts.get(service).copied());
+        }
+        *self.timeouts.lock().unwrap_or_else(PoisonError::into_inner) = timeouts;
     }
 
     /// Takes up who is registered now. Instances that stay keep their connections and what is known of them.
@@ -112,7 +123,9 @@ impl Fleet {
     }
 
     fn make(&self, (service, version): &Key) -> Arc<Pool> {
-        Arc::new(Pool::new(service.clone(), version.clone(), self.common.clone()))
+        let pool = Pool::new(service.clone(), version.clone(), self.common.clone());
+        pool.limit(self.timeouts.lock().unwrap_or_else(PoisonError::into_inner).get(service).copied());
+        Arc::new(pool)
     }
 
     fn pools(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Pool>>> {

@@ -63,6 +63,8 @@ pub struct Pool {
     budget: Mutex<Budget>,
     /// How many of those who take calls have a breaker that is not closed.
     out: AtomicUsize,
+    /// The longest that one call may take, in milliseconds; 0 when the operator said nothing.
+    timeout_ms: AtomicU64,
     /// Held while a breaker opens or the roster changes, so that never too many are open.
     turning: Mutex<()>,
 }
@@ -141,6 +143,7 @@ impl Pool {
             retries: AtomicU64::new(0),
             budget: Mutex::new(Budget::new(now)),
             out: AtomicUsize::new(0),
+            timeout_ms: AtomicU64::new(0),
             turning: Mutex::new(()),
         }
     }
@@ -173,6 +176,17 @@ impl Pool {
         };
         let (events, busy) = self.run(Kind::Stream, outgoing, attempt).await?;
         Ok(Stream { events, _busy: busy })
+    }
+
+    /// The longest that one call may take, when the operator said so.
+    pub fn timeout(&self) -> Option<Duration> {
+        let timeout = self.timeout_ms.load(Ordering::Relaxed);
+        (timeout > 0).then(|| Duration::from_millis(timeout))
+    }
+
+    pub(super) fn limit(&self, timeout: Option<Duration>) {
+        let timeout = timeout.map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        self.timeout_ms.store(timeout, Ordering::Relaxed);
     }
 
     /// How it is doing.

@@ -1,5 +1,7 @@
 //! The bytes of messages, whole and broken, and of the frames that gRPC puts around them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -69,8 +71,13 @@ pub(super) fn length_4gib() -> Bytes {
     [&[0, 0xff, 0xff, 0xff, 0xff], &thing().encode_to_vec()[..]].concat().into()
 }
 
+/// Shared by all calls, because tests measure the memory of this process.
 pub(super) fn huge() -> Bytes {
-    frame(&Thing { name: "x".repeat(MESSAGE_BYTES_MAX), ..thing() }.encode_to_vec())
+    static HUGE: LazyLock<Bytes> = LazyLock::new(|| {
+        let name = "x".repeat(MESSAGE_BYTES_MAX);
+        frame(&Thing { name, ..thing() }.encode_to_vec())
+    });
+    HUGE.clone()
 }
 
 pub(super) fn compressed() -> Bytes {

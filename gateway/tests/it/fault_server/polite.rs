@@ -29,10 +29,11 @@ pub(super) async fn serve(
     counters: &Arc<Counters>,
 ) -> std::io::Result<()> {
     let mut builder = h2::server::Builder::new();
-    match answer(&fault) {
-        Answer::MaxStreams1 => drop(builder.max_concurrent_streams(1)),
-        Answer::FlowStall => drop(builder.initial_window_size(0)),
-        _ => {}
+    if answer(&fault) == Answer::MaxStreams1 {
+        builder.max_concurrent_streams(1);
+    }
+    if answer(&fault) == Answer::FlowStall {
+        builder.initial_window_size(0);
     }
     let mut connection = builder.handshake::<_, Bytes>(stream).await.map_err(std::io::Error::other)?;
     let mut calls = JoinSet::new();

@@ -199,7 +199,7 @@ Turnout demo: a gateway with an embedded registry, {count} {services}
 
 Try, in another terminal:
   curl -s http://{public}/graphql -H 'content-type: application/json' \\
-    -d '{{"query":"{{ products(pageSize: 3) {{ products {{ title category {{ name }} }} }} }}"}}'
+    -d '{{\"query\":\"{{ products(pageSize: 3) {{ products {{ title category {{ name }} }} }} }}\"}}'
   {turnout} service list{elsewhere}
   {turnout} service show catalog{elsewhere}
   curl -s 'http://{admin}/registry/v1/watch?cursor=0&wait=30'     # then stop a service, and see

@@ -239,7 +239,8 @@ pub(super) fn output(
     value: Value,
 ) -> Output {
     let key = if merged.key == &*field { field.clone() } else { merged.key.into() };
-    Output { key, field, shape, value, at: first.pos }
+    let label = format!("\"{key}\":").into_bytes().into();
+    Output { key, label, field, shape, value, at: first.pos }
 }
 
 /// Where null may stand in a value of a type.

@@ -39,6 +39,8 @@ pub struct Turn {
 pub struct Output {
     /// The response key.
     pub key: Name,
+    /// The same as it is written: in quotes, with a colon behind.
+    pub label: Box<[u8]>,
     /// The field's name.
     pub field: Name,
     /// Where null may stand.

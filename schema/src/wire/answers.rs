@@ -35,7 +35,7 @@ pub enum Outcome {
 pub struct Failure(pub u32);
 
 /// A response, by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place(u32);
 
 impl Place {

@@ -103,26 +103,45 @@ pub fn normal<'k>(field: &Read, key: Key<'k>) -> Option<Normal<'k>> {
     key::normal(wire, key)
 }
 
-/// The keys that a join starts from, in the form that its request takes.
-pub fn of_join<'r>(
+/// The keys that a join starts from, in the form that its request takes, where it starts from a list of them.
+pub fn of_list<'r>(
     plan: &'r Plan,
     join: &'r Join,
     response: &'r Response,
     message: Message,
 ) -> impl Iterator<Item = Normal<'r>> {
-    let request = plan.fetches.get(join.fetch).and_then(|fetch| match &fetch.call {
+    let request = request(plan, join);
+    let keys = response.items(response.cell(message, join.slot));
+    keys.filter_map(move |cell| normal(request?, read_key(response, cell, &join.key)?))
+}
+
+/// The one key that a join starts from, in the form that its request takes.
+#[inline]
+pub fn of_one<'r>(
+    plan: &'r Plan,
+    join: &'r Join,
+    response: &'r Response,
+    message: Message,
+) -> Option<Normal<'r>> {
+    let key = read_key(response, response.cell(message, join.slot), &join.key)?;
+    let is_none = match join.key.count {
+        Count::Implicit | Count::EmptyAsNull => key.is_zero(),
+        Count::Optional | Count::Required | Count::Repeated | Count::Map => false,
+    };
+    if is_none { None } else { normal(request(plan, join)?, key) }
+}
+
+/// Whether a join starts from a list of keys.
+pub fn is_list(join: &Join) -> bool {
+    matches!(join.key.count, Count::Repeated | Count::Map)
+}
+
+#[inline]
+fn request<'r>(plan: &'r Plan, join: &Join) -> Option<&'r Read> {
+    match &plan.fetches.get(join.fetch)?.call {
         Call::Keyed(keyed) => Some(&keyed.request),
         Call::Once | Call::Stream => None,
-    });
-    let cell = response.cell(message, join.slot);
-    let one = (!matches!(cell, Cell::List(_))).then_some(cell);
-    one.into_iter()
-        .chain(response.items(cell))
-        .filter_map(|cell| read_key(response, cell, &join.key))
-        .filter(|key| {
-            !(join.key.count == Count::Implicit || join.key.count == Count::EmptyAsNull) || !key.is_zero()
-        })
-        .filter_map(move |key| normal(request?, key))
+    }
 }
 
 /// The key in a cell; `None` when there is none.
@@ -250,7 +269,7 @@ impl<'a> Walk<'a> {
                 self.holds.is(turn.when) && !turn.unless.is_some_and(|unless| self.holds.is(Some(unless)));
             let Some(output) = selection.outputs.get(turn.output).filter(|_| is_due) else { continue };
             match &output.value {
-                Value::Join(join) => self.join(join, of, message),
+                Value::Join(join) => self.join(join, of.1, message),
                 Value::Cell(cell) => self.inside(cell.inside, of, of.1.cell(message, cell.slot)),
                 Value::Choice(members) => {
                     for member in members {
@@ -266,43 +285,44 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn join(&mut self, join: &'a Join, (_, response): (Place, &'a Response), message: Message) {
-        let wave = self.plan.fetches.get(join.fetch).map(|fetch| fetch.wave);
-        match wave.map(|wave| wave.cmp(&self.wave)) {
-            Some(std::cmp::Ordering::Equal) => {
-                let needed = self.needed(join.fetch);
-                for key in of_join(self.plan, join, response, message) {
-                    let keys = &mut self.needed[needed].1;
-                    if !keys.contains(&key.as_key()) {
-                        keys.insert(Held::from(key.as_key()));
-                    }
-                }
-            }
-            Some(std::cmp::Ordering::Less) => self.through(join, response, message),
-            Some(std::cmp::Ordering::Greater) | None => {}
+    fn join(&mut self, join: &'a Join, response: &'a Response, message: Message) {
+        let plan = self.plan;
+        let wave = plan.fetches.get(join.fetch).map(|fetch| fetch.wave);
+        if wave.is_none_or(|wave| wave > self.wave) {
+            return;
+        }
+        let step = if wave == Some(self.wave) { Walk::need } else { Walk::through };
+        if is_list(join) {
+            of_list(plan, join, response, message).for_each(|key| step(self, join, &key));
+        } else if let Some(key) = of_one(plan, join, response, message) {
+            step(self, join, &key);
         }
     }
 
-    /// Goes on in what an earlier wave brought.
-    fn through(&mut self, join: &'a Join, response: &'a Response, message: Message) {
+    /// Notes a key.
+    fn need(&mut self, join: &'a Join, key: &Normal<'_>) {
+        let needed = self.needed(join.fetch);
+        let keys = &mut self.needed[needed].1;
+        if !keys.contains(&key.as_key()) {
+            keys.insert(Held::from(key.as_key()));
+        }
+    }
+
+    /// Goes on in what an earlier wave brought for a key.
+    fn through(&mut self, join: &'a Join, key: &Normal<'_>) {
         let answers = self.answers;
         let Outcome::Keyed(by_key) = answers.outcome(join.fetch) else { return };
-        for key in of_join(self.plan, join, response, message) {
-            let Some(found) = by_key.get(&key.as_key()) else { continue };
-            for (place, item) in found.messages() {
-                let selection = match &join.answer {
-                    Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => {
-                        *selection
-                    }
-                    // Several of these may lie in one response, each reached once by its own join.
-                    Answer::Field(_) => {
-                        self.answer(&join.answer, place, Some(item));
-                        continue;
-                    }
-                };
-                if self.been.insert((selection, place.number(), item)) {
-                    self.answer(&join.answer, place, Some(item));
+        let Some(found) = by_key.get(&key.as_key()) else { return };
+        for (place, item) in found.messages() {
+            let is_new = match &join.answer {
+                Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => {
+                    self.been.insert((*selection, place.number(), item))
                 }
+                // What is inside a response for one key is reached by that key alone.
+                Answer::Field(_) => true,
+            };
+            if is_new {
+                self.answer(&join.answer, place, Some(item));
             }
         }
     }

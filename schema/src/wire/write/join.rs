@@ -5,7 +5,6 @@
 
 use super::trail::Trail;
 use super::{Miss, Outcome, Row, Why, Writer};
-use crate::graph::Count;
 use crate::plan::{Answer, Join, Shape};
 use crate::wire::answers::{Found, Outcome as Brought, Place};
 use crate::wire::index::Message;
@@ -33,19 +32,18 @@ impl<'a> Writer<'_, 'a> {
     /// Writes the answer of a call that takes a key from this message, or keys.
     pub(super) fn join(&mut self, join: &'a Join, shape: Shape, row: Row<'a>, trail: &Trail<'_>) -> Outcome {
         let Row(Some((response, message))) = row else { return nothing(self.out, shape) };
-        let mut keys = keys::of_join(self.asked.plan, join, response, message);
-        match join.key.count {
-            Count::Repeated | Count::Map => self.list(shape, keys, trail, |writer, key, here| {
+        let plan = self.asked.plan;
+        if keys::is_list(join) {
+            let keys = keys::of_list(plan, join, response, message);
+            return self.list(shape, keys, trail, |writer, key, here| {
                 let found = writer.found(join.fetch, &key)?;
                 writer.one(&join.answer, shape, found, here)
-            }),
-            Count::Implicit | Count::EmptyAsNull | Count::Optional | Count::Required => {
-                let Some(key) = keys.next() else { return nothing(self.out, shape) };
-                match self.found(join.fetch, &key)? {
-                    Found::Missing => nothing(self.out, shape),
-                    found => self.one(&join.answer, shape, found, trail),
-                }
-            }
+            });
+        }
+        let Some(key) = keys::of_one(plan, join, response, message) else { return nothing(self.out, shape) };
+        match self.found(join.fetch, &key)? {
+            Found::Missing => nothing(self.out, shape),
+            found => self.one(&join.answer, shape, found, trail),
         }
     }
 
@@ -74,9 +72,41 @@ impl<'a> Writer<'_, 'a> {
             }
             Answer::Message(_) | Answer::Field(_) | Answer::Item(_) => {
                 let (place, message) = all.first().ok_or(Miss::Null(Why::NotFound))?;
-                self.answer(answer, shape, self.row(*place, *message), trail)
+                self.again(answer, shape, (*place, *message), trail)
             }
         }
+    }
+
+    /// Writes an entity, by copying what was written of it before when that was without errors: many may refer
+    /// to one.
+    fn again(
+        &mut self,
+        answer: &'a Answer,
+        shape: Shape,
+        (place, message): (Place, Message),
+        trail: &Trail<'_>,
+    ) -> Outcome {
+        let selection = match answer {
+            Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => *selection,
+            Answer::Field(_) => return self.answer(answer, shape, self.row(place, message), trail),
+        };
+        let key = (selection, place, message);
+        if let Some(before) = self.before.get(&key) {
+            self.out.extend_from_within(before.clone());
+            return Ok(());
+        }
+        let (start, told) = (self.out.len(), self.told());
+        self.object(selection, self.row(place, message), trail)?;
+        if self.told() == told {
+            self.before.insert(key, start..self.out.len());
+            self.before_end = self.out.len();
+        }
+        Ok(())
+    }
+
+    /// How much there is to say so far: what adds to that cannot be copied.
+    fn told(&self) -> (usize, usize, usize) {
+        (self.written.errors.len(), self.written.errors_more, self.written.unknown_enums)
     }
 
     fn answer(&mut self, answer: &'a Answer, shape: Shape, row: Row<'a>, trail: &Trail<'_>) -> Outcome {

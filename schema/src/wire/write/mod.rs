@@ -21,10 +21,13 @@ mod trail;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use async_graphql_parser::Pos;
 use async_graphql_value::ConstValue;
+use hashbrown::HashMap;
 
-use super::answers::{Answers, Failure};
+use super::answers::{Answers, Failure, Place};
 use super::index::{Cell, Message, Response};
 use crate::graph::Name;
 use crate::plan::{Holds, Plan};
@@ -109,6 +112,8 @@ pub fn write(asked: &Asked<'_>, out: &mut Vec<u8>) -> Written {
         asked: *asked,
         end_max: start.saturating_add(asked.bytes_max),
         taken_back: 0,
+        before: HashMap::new(),
+        before_end: 0,
         out,
         written: Written::default(),
     };
@@ -125,6 +130,10 @@ struct Writer<'w, 'a> {
     end_max: usize,
     /// How much was written in vain.
     taken_back: usize,
+    /// Where entities stand that were written: by selection, response and message.
+    before: HashMap<(usize, Place, Message), Range<usize>>,
+    /// None of them ends behind this.
+    before_end: usize,
     written: Written,
 }
 

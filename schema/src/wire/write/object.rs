@@ -13,19 +13,21 @@ impl<'a> Writer<'_, 'a> {
     pub(super) fn object(&mut self, selection: usize, row: Row<'a>, trail: &Trail<'_>) -> Outcome {
         let plan = self.asked.plan;
         let Some(selection) = plan.selections.get(selection) else { return Err(Miss::Null(Why::Null)) };
-        let mut before: &[u8] = b"{\"";
+        let mut before = b'{';
         for turn in &selection.turns {
             let Some(output) = selection.outputs.get(turn.output) else { continue };
             if !self.is_wanted(turn) {
                 continue;
             }
-            self.out.extend_from_slice(before);
-            before = b",\"";
-            self.out.extend_from_slice(output.key.as_bytes());
-            self.out.extend_from_slice(b"\":");
+            self.out.push(before);
+            before = b',';
+            self.out.extend_from_slice(&output.label);
             self.output(output, &selection.of, row, &trail.output(output))?;
         }
-        self.out.extend_from_slice(if before == b"{\"" { b"{}" } else { b"}" });
+        if before == b'{' {
+            self.out.push(before);
+        }
+        self.out.push(b'}');
         Ok(())
     }
 

@@ -31,6 +31,10 @@ impl Writer<'_, '_> {
     pub(super) fn take_back(&mut self, mark: usize, trail: &Trail<'_>) -> Outcome {
         self.taken_back += self.out.len().saturating_sub(mark) + 1;
         self.out.truncate(mark);
+        if self.before_end > mark {
+            self.before.retain(|_, written| written.end <= mark);
+            self.before_end = mark;
+        }
         if self.taken_back > self.asked.bytes_max { self.full(trail) } else { Ok(()) }
     }
 

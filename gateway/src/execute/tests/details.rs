@@ -118,7 +118,6 @@ async fn a_masked_status_says_what_is_for_machines() {
             "code": "UNAVAILABLE",
             "service": "orders",
             "serviceVersion": "2.2.0",
-            "retryable": true,
             "retryAfterMs": 1250,
             "reason": "STOCK_LIMIT",
             "requestId": "000000000000beef",

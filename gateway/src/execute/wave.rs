@@ -82,6 +82,11 @@ impl<'p, C: Call> Progress<'p, C> {
         &self.operation.prepared.plan
     }
 
+    /// Whether nothing may be begun any more.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// What there is so far. Not to be held while anything is waited for.
     pub(super) fn brought(&self) -> MutexGuard<'_, Brought> {
         self.brought.lock().unwrap_or_else(PoisonError::into_inner)

@@ -147,6 +147,28 @@ async fn errors_without_end_end_with_their_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_one_operation_brings_is_bounded() {
+    let world = World::get();
+    // What is known about two million empty orders takes more than half of what there may be.
+    let list = [0x0a, 0x00].repeat(2 << 20);
+    let answers = |method: &str, _: &[u8]| {
+        Ok(match method {
+            "ListOrders" => list.clone(),
+            _ => orders::GetOrderResponse { order: Some(order(1, "U1")) }.encode_to_vec(),
+        })
+    };
+    let text = "query($no: Boolean!) {
+        a: orders { orders @include(if: $no) { id } }
+        b: orders(pageSize: 2) { orders @include(if: $no) { id } }
+        order(id: 1) { id } }";
+    let (answer, _) = world.ask_with(text, r#"{"no": false}"#, answers).await;
+    let answer = json(&answer);
+    assert_eq!(answer["data"], json!({"a": {}, "b": null, "order": {"id": "1"}}));
+    assert_eq!(answer["errors"][0]["path"], json!(["b"]));
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "RESOURCE_EXHAUSTED");
+}
+
+#[tokio::test(start_paused = true)]
 async fn wrong_variables_refuse_the_operation() {
     let world = World::get();
     let answers = |_: &str, _: &[u8]| panic!("nobody is called");

@@ -34,6 +34,7 @@ impl<'a> Writer<'_, 'a> {
         let Row(Some((response, message))) = row else { return nothing(self.out, shape) };
         let plan = self.asked.plan;
         if keys::is_list(join) {
+            self.look(response.items(row.cell(join.slot)).count(), trail)?;
             let keys = keys::of_list(plan, join, response, message);
             return self.list(shape, keys, trail, |writer, key, here| {
                 let found = writer.found(join.fetch, &key)?;

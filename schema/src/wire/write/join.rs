@@ -100,7 +100,7 @@ impl<'a> Writer<'_, 'a> {
         self.object(selection, self.row(place, message), trail)?;
         if self.told() == told {
             self.before.insert(key, start..self.out.len());
-            self.before_end = self.out.len();
+            self.before_by_end.push((self.out.len(), key));
         }
         Ok(())
     }

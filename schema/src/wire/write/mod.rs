@@ -119,13 +119,16 @@ pub fn write(asked: &Asked<'_>, out: &mut Vec<u8>) -> Written {
         taken_back: 0,
         looked_at: 0,
         before: HashMap::new(),
-        before_end: 0,
+        before_by_end: Vec::new(),
         out,
         written: Written::default(),
     };
     let outcome = writer.object(asked.plan.root, Row::NONE, &Trail::DATA);
     writer.finish(start, outcome)
 }
+
+/// An entity that was written, by its selection, response and message.
+type Entity = (usize, Place, Message);
 
 /// An answer as it grows.
 #[derive(Debug)]
@@ -138,10 +141,10 @@ struct Writer<'w, 'a> {
     taken_back: usize,
     /// How much was looked at where that may be far more than what is written of it.
     looked_at: usize,
-    /// Where entities stand that were written: by selection, response and message.
-    before: HashMap<(usize, Place, Message), Range<usize>>,
-    /// None of them ends behind this.
-    before_end: usize,
+    /// Where entities stand that were written.
+    before: HashMap<Entity, Range<usize>>,
+    /// The same by their ends, in order: what is taken back is the last ones.
+    before_by_end: Vec<(usize, Entity)>,
     written: Written,
 }
 

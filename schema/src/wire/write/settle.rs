@@ -31,9 +31,8 @@ impl Writer<'_, '_> {
     pub(super) fn take_back(&mut self, mark: usize, trail: &Trail<'_>) -> Outcome {
         self.taken_back += self.out.len().saturating_sub(mark) + 1;
         self.out.truncate(mark);
-        if self.before_end > mark {
-            self.before.retain(|_, written| written.end <= mark);
-            self.before_end = mark;
+        while let Some((_, entity)) = self.before_by_end.pop_if(|(end, _)| *end > mark) {
+            self.before.remove(&entity);
         }
         if self.taken_back > self.asked.bytes_max { self.full(trail) } else { Ok(()) }
     }

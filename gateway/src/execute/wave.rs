@@ -83,12 +83,8 @@ impl<'p, C: Call> Progress<'p, C> {
         call: &'p C,
     ) -> Progress<'p, C> {
         let answers = Answers::new(operation.prepared.plan.fetches.len());
-        let brought = Brought {
-            answers,
-            failed: Vec::new(),
-            bytes_left: BYTES_MAX,
-            extra_calls: EXTRA_CALLS_MAX,
-        };
+        let brought =
+            Brought { answers, failed: Vec::new(), bytes_left: BYTES_MAX, extra_calls: EXTRA_CALLS_MAX };
         let deadline = operation.deadline;
         Progress { operation, admitted, call, deadline, brought: Mutex::new(brought) }
     }
@@ -158,7 +154,8 @@ impl<'p, C: Call> Progress<'p, C> {
 
     /// Finds in a response what the plan needs of it, unless the operation has more than it may have.
     pub(super) fn read(&self, fetch: usize, bytes: Bytes) -> Result<Response, Failure> {
-        let refused = |code, message| Failure { code, message, details: Bytes::new(), origin: Origin::Answer };
+        let refused =
+            |code, message| Failure { code, message, details: Bytes::new(), origin: Origin::Answer };
         let plan = self.plan();
         let response = Response::read(&plan.tables, plan.fetches[fetch].table, bytes)
             .map_err(|malformed| refused(Code::Internal, format!("bad upstream answer: {malformed}")))?;

@@ -58,7 +58,10 @@ impl Prepared {
         let kept = if self.document.is_some() { text * BYTES_PER_BYTE } else { 0 };
         let outputs: usize = self.plan.selections.iter().map(|selection| selection.outputs.len()).sum();
         let columns: usize = self.plan.tables.iter().map(|table| table.columns.len()).sum();
-        size_of::<Prepared>() + kept + (outputs + columns) * BYTES_PER_PLACE + self.paths.len() * BYTES_PER_FETCH
+        size_of::<Prepared>()
+            + kept
+            + (outputs + columns) * BYTES_PER_PLACE
+            + self.paths.len() * BYTES_PER_FETCH
     }
 
     /// How often it was used so far, by outcome. Fields and methods follow from the plan.

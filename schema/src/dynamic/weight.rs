@@ -157,7 +157,8 @@ mod tests {
     /// So many types, each with so many fields of another of them.
     fn graph(types: usize, fields: usize) -> Supergraph {
         let field = |ty, field| format!("f{field}: T{} ", (ty + field) % types);
-        let ty = |ty| format!("type T{ty} {{ {} }}\n", (0..fields).map(|at| field(ty, at)).collect::<String>());
+        let ty =
+            |ty| format!("type T{ty} {{ {} }}\n", (0..fields).map(|at| field(ty, at)).collect::<String>());
         let all: String = (0..types).map(ty).collect();
         world::supergraph(&format!("type Query {{ a: T0 }}\n{all}"))
     }
@@ -187,7 +188,10 @@ mod tests {
     fn what_explodes_is_refused() {
         let graph = graph(300, 20);
         let leaves: String = (0..60).map(|at| format!("a{at}: type {{ name kind }} ")).collect();
-        assert!(exceeds(&graph, &format!("{{ __schema {{ types {{ fields {{ type {{ fields {{ {leaves} }} }} }} }} }} }}")));
+        assert!(exceeds(
+            &graph,
+            &format!("{{ __schema {{ types {{ fields {{ type {{ fields {{ {leaves} }} }} }} }} }} }}")
+        ));
         let spread = "{ __schema { types { ...A } } } fragment A on __Type { fields { ...B ...B ...B } }
             fragment B on __Field { type { fields { type { enumValues { name } inputFields { name } } } } }";
         assert!(exceeds(&graph, spread));

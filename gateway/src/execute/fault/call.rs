@@ -163,9 +163,10 @@ fn is_retryable(failure: &Failure, safety: Safety) -> bool {
         // The call may have been under way when time ran out, when the connection broke, and when the service
         // or a proxy before it gave up: gRPC does not promise that nothing was done where it says UNAVAILABLE.
         (Origin::Deadline, _)
-        | (Origin::Service | Origin::Connection | Origin::Answer, Code::Unavailable | Code::DeadlineExceeded) => {
-            is_safe
-        }
+        | (
+            Origin::Service | Origin::Connection | Origin::Answer,
+            Code::Unavailable | Code::DeadlineExceeded,
+        ) => is_safe,
         (Origin::Service | Origin::Connection | Origin::Answer | Origin::Overload, _) => false,
     }
 }

@@ -155,8 +155,7 @@ async fn details_that_cost_many_fields_do_not_fill_the_answer() {
         "ListOrders" => Ok(orders_of((0..100).map(|_| "U1"))),
         _ => Err(Failure { details: details.clone(), ..failure(Code::InvalidArgument, "no") }),
     };
-    let (answer, _) =
-        World::get().ask_with("{ orders { orders { user { id } } } }", "", answers).await;
+    let (answer, _) = World::get().ask_with("{ orders { orders { user { id } } } }", "", answers).await;
     assert!(answer.body.len() < (1 << 20) + (64 << 10), "{}", answer.body.len());
     let answer = json_of(&answer);
     let errors = answer["errors"].as_array().unwrap();

@@ -131,7 +131,8 @@ fn fields_of_entities_are_grouped_by_key() {
 
 /// Posts with a box each: of this user, and with this text.
 fn boxes<'t>(all: impl IntoIterator<Item = (i64, &'t [u8])>) -> Brings {
-    let post = |(user, must): (i64, &[u8])| post(&[message(5, &[bytes(1, user.to_string()), bytes(2, must)])]);
+    let post =
+        |(user, must): (i64, &[u8])| post(&[message(5, &[bytes(1, user.to_string()), bytes(2, must)])]);
     Brings::Bytes(all.into_iter().flat_map(post).collect())
 }
 

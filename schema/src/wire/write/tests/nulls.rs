@@ -163,7 +163,10 @@ fn what_is_looked_at_in_vain_counts_as_well() {
     assert!(case.written().0.len() < 10_000);
     let (text, written) = Case { bytes_max: 10_000, ..case }.written();
     assert_eq!(text, "null");
-    assert_eq!((super::path(&written.errors[0].path).as_str(), written.errors[0].why), ("do.b160", Why::TooLarge));
+    assert_eq!(
+        (super::path(&written.errors[0].path).as_str(), written.errors[0].why),
+        ("do.b160", Why::TooLarge)
+    );
     assert_eq!(written.errors.len(), 1);
 }
 

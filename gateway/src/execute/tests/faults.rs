@@ -3,9 +3,11 @@
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
+use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::orders::v1 as orders;
+use turnout_samples::contract::shop::reviews::v1 as reviews;
 
-use super::world::{World, failure, json, order, orders_of, users_by};
+use super::world::{World, failure, json, order, orders_of, product, users_by};
 use crate::execute::run::Outcome;
 use crate::upstream::{Failure, Origin};
 
@@ -116,6 +118,25 @@ async fn an_answer_that_is_no_message_costs_its_field() {
     assert_eq!(answer["data"], json!({"order": null, "orders": {"orders": [{"user": {"id": "U1"}}]}}));
     assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL");
     assert_eq!(answer["errors"][0]["message"], "The service sent an answer that cannot be read.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_named_has_sent_the_value() {
+    let world = World::get();
+    let answers = |method: &str, _: &[u8]| {
+        Ok(match method {
+            "ListProducts" => {
+                catalog::ListProductsResponse { products: vec![product("P1")], ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => reviews::GetAverageRatingResponse { average_rating: Some(f64::NAN), review_count: 2 }
+                .encode_to_vec(),
+        })
+    };
+    let (answer, _) = world.ask("{ products { products { averageRating } } }", answers).await;
+    let error = &answer["errors"][0];
+    assert_eq!(error["path"], json!(["products", "products", 0, "averageRating"]));
+    assert_eq!(error["extensions"]["service"], "reviews", "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use async_graphql::Variables as Given;
 use async_graphql_value::ConstValue;
+use turnout_schema::dynamic::Unanswered;
 use turnout_schema::plan::Holds;
 use turnout_schema::variables::{self, Variables};
 
@@ -46,11 +47,13 @@ impl<'a> Admitted<'a> {
 }
 
 /// What the graph says about itself, when the operation asks that.
-pub(super) fn introspect(operation: &Operation<'_>) -> Result<Option<ConstValue>, String> {
+pub(super) fn introspect(operation: &Operation<'_>) -> Result<Option<ConstValue>, Unanswered> {
     let Some(document) = &operation.prepared.document else { return Ok(None) };
     let variables = match operation.variables.trim_ascii() {
         "" => Given::default(),
-        text => Given::from_json(serde_json::from_str(text).map_err(|error| error.to_string())?),
+        text => Given::from_json(
+            serde_json::from_str(text).map_err(|error| Unanswered::Failed(error.to_string()))?,
+        ),
     };
     let introspection = operation.generation.introspection();
     introspection.answer(document, operation.operation_name, variables).map(Some)

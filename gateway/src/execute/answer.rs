@@ -17,10 +17,14 @@ use super::wave::{Brought, Failed};
 /// of document could fill the memory.
 const BYTES_MAX: usize = 8 << 20;
 
+/// The most bytes of errors, but for the one that passes them: a failed call may come with details of 64 KiB
+/// and cost a hundred fields. What does not fit is counted.
+const ERRORS_BYTES_MAX: usize = 1 << 20;
+
 /// The answer to a request that was not run.
 pub(super) fn refused(faults: &[Fault]) -> Answer {
     let mut body = b"{".to_vec();
-    errors(faults, &mut body);
+    errors(faults, 0, &mut body);
     body.push(b'}');
     Answer { body, outcome: Outcome::Refused }
 }
@@ -28,7 +32,7 @@ pub(super) fn refused(faults: &[Fault]) -> Answer {
 /// The answer when there is nothing but a reason.
 pub(super) fn nothing(fault: &Fault) -> Answer {
     let mut body = b"{\"data\":null,".to_vec();
-    errors(std::slice::from_ref(fault), &mut body);
+    errors(std::slice::from_ref(fault), 0, &mut body);
     body.push(b'}');
     Answer { body, outcome: Outcome::Nothing }
 }
@@ -54,7 +58,7 @@ pub(super) fn write(
     };
     if outcome != Outcome::Complete {
         body.push(b',');
-        errors(&faults(operation, brought, &written), &mut body);
+        errors(&faults(operation, brought, &written), written.errors_more, &mut body);
     }
     body.push(b'}');
     Answer { body, outcome }
@@ -63,7 +67,7 @@ pub(super) fn write(
 /// What the caller learns of the errors of an answer.
 fn faults(operation: &Operation<'_>, brought: &Brought, written: &Written) -> Vec<Fault> {
     let mut calls: HashMap<u32, Vec<Fault>> = HashMap::new();
-    let mut all = Vec::with_capacity(written.errors.len() + 1);
+    let mut all = Vec::with_capacity(written.errors.len());
     for error in &written.errors {
         let Why::Call(Failure(number)) = error.why else {
             all.push(placed(field::fault(operation, error), error));
@@ -77,10 +81,6 @@ fn faults(operation: &Operation<'_>, brought: &Brought, written: &Written) -> Ve
         all.extend(made.iter().map(|fault| placed(fault.clone(), error)));
     }
     field::log(operation.request_id, &written.errors);
-    if written.errors_more > 0 {
-        let message = format!("{} more errors are not listed.", written.errors_more);
-        all.push(Fault::new("LIMIT_EXCEEDED", message));
-    }
     all
 }
 
@@ -93,14 +93,27 @@ fn placed(mut fault: Fault, error: &Error) -> Fault {
     fault
 }
 
-/// `"errors":[…]`.
-fn errors(faults: &[Fault], body: &mut Vec<u8>) {
+/// `"errors":[…]`, in the end the number of those that are not in it: `more`, and what is too long.
+fn errors(faults: &[Fault], mut more: usize, body: &mut Vec<u8>) {
     body.extend_from_slice(b"\"errors\":[");
+    let end_max = body.len() + ERRORS_BYTES_MAX;
     for (at, fault) in faults.iter().enumerate() {
+        if body.len() > end_max {
+            more += faults.len() - at;
+            break;
+        }
         if at > 0 {
             body.push(b',');
         }
-        serde_json::to_writer(&mut *body, &fault.to_json()).expect("a vector takes every JSON value");
+        append(fault, body);
+    }
+    if more > 0 {
+        body.push(b',');
+        append(&Fault::new("LIMIT_EXCEEDED", format!("{more} more errors are not listed.")), body);
     }
     body.push(b']');
+}
+
+fn append(fault: &Fault, body: &mut Vec<u8>) {
+    serde_json::to_writer(body, &fault.to_json()).expect("a vector takes every JSON value");
 }

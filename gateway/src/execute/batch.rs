@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use dataloader::BatchFn;
 use dataloader::cached;
 use futures_util::future::join_all;
@@ -92,8 +93,11 @@ impl<C: Call> BatchFn<Held, Found> for Batch<'_, C> {
                     *known = found;
                 }
             }
-            running.extend(waiting.next().map(|chunk| self.chunk(chunk)));
+            if !self.progress.is_late() {
+                running.extend(waiting.next().map(|chunk| self.chunk(chunk)));
+            }
         }
+        self.give_up(waiting.flatten(), &mut all);
         all
     }
 }
@@ -134,6 +138,25 @@ impl<C: Call> Batch<'_, C> {
             }
         }
         all
+    }
+
+    /// Says of the keys that nobody has time to ask for that they failed: all of them at once, because there
+    /// may be as many as fit into an answer, and the caller is waiting.
+    fn give_up<'k>(&self, keys: impl Iterator<Item = &'k &'k Held>, all: &mut HashMap<Held, Found>) {
+        let mut keys = keys.peekable();
+        if keys.peek().is_none() {
+            return;
+        }
+        let failure = Failure {
+            code: Code::DeadlineExceeded,
+            message: "time ran out before all keys were asked for".to_owned(),
+            details: Bytes::new(),
+            origin: Origin::Deadline,
+        };
+        let failure = self.progress.fail(Failed::Call { fetch: self.fetch, failure });
+        for key in keys {
+            all.insert((*key).clone(), Found::Failed(failure));
+        }
     }
 
     /// One call.

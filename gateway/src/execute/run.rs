@@ -7,6 +7,7 @@ use std::fmt;
 
 use http::HeaderMap;
 use tokio::time::Instant;
+use turnout_schema::dynamic::Unanswered;
 
 use super::admit::{self, Admitted};
 use super::answer;
@@ -84,7 +85,11 @@ pub(super) async fn perform<C: Call>(operation: &Operation<'_>, call: &C) -> Ans
     };
     let introspection = match admit::introspect(operation) {
         Ok(introspection) => introspection,
-        Err(why) => {
+        Err(Unanswered::TooLarge) => {
+            let message = "The answer about the graph is larger than an answer may be.";
+            return answer::refused(&[Fault::new("LIMIT_EXCEEDED", message)]);
+        }
+        Err(Unanswered::Failed(why)) => {
             let request_id = operation.request_id;
             tracing::warn!(%request_id, why, "the graph has no answer about itself");
             return answer::nothing(&Fault::internal(request_id));

@@ -23,6 +23,11 @@ use super::fault::call::log;
 use super::run::Operation;
 use crate::upstream::{Failure, Origin};
 
+/// The most memory that the responses of one operation may take, with what is known about them. An answer has
+/// at most 8 MiB and is made from far less than this; without an end, each of sixty aliases and of thousands
+/// of keys could bring a message of 4 MiB, whose parts take ten times as much.
+const BYTES_MAX: usize = 128 << 20;
+
 /// What an operation has so far.
 #[derive(Debug)]
 pub(super) struct Brought {
@@ -30,8 +35,19 @@ pub(super) struct Brought {
     pub(super) answers: Answers,
     /// What failed, by the numbers that `answers` has.
     pub(super) failed: Vec<Failed>,
+    /// How much memory what comes may still take.
+    pub(super) bytes_left: usize,
     /// How many calls may still be spent on finding out which key of a batch is the unknown one.
     pub(super) extra_calls: usize,
+}
+
+impl Brought {
+    /// Takes room for something; whether there is any.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.unwrap_or(self.bytes_left);
+        left.is_some()
+    }
 }
 
 /// Something that failed.
@@ -67,7 +83,8 @@ impl<'p, C: Call> Progress<'p, C> {
         call: &'p C,
     ) -> Progress<'p, C> {
         let answers = Answers::new(operation.prepared.plan.fetches.len());
-        let brought = Brought { answers, failed: Vec::new(), extra_calls: EXTRA_CALLS_MAX };
+        let brought =
+            Brought { answers, failed: Vec::new(), bytes_left: BYTES_MAX, extra_calls: EXTRA_CALLS_MAX };
         let deadline = operation.deadline;
         Progress { operation, admitted, call, deadline, brought: Mutex::new(brought) }
     }
@@ -80,6 +97,11 @@ impl<'p, C: Call> Progress<'p, C> {
     /// The plan.
     pub(super) fn plan(&self) -> &'p Plan {
         &self.operation.prepared.plan
+    }
+
+    /// Whether nothing may be begun any more.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
     }
 
     /// What there is so far. Not to be held while anything is waited for.
@@ -130,24 +152,33 @@ impl<'p, C: Call> Progress<'p, C> {
         self.read(fetch, bytes)
     }
 
-    /// Finds in a response what the plan needs of it.
+    /// Finds in a response what the plan needs of it, unless the operation has more than it may have.
     pub(super) fn read(&self, fetch: usize, bytes: Bytes) -> Result<Response, Failure> {
+        let refused =
+            |code, message| Failure { code, message, details: Bytes::new(), origin: Origin::Answer };
         let plan = self.plan();
-        Response::read(&plan.tables, plan.fetches[fetch].table, bytes).map_err(|malformed| Failure {
-            code: Code::Internal,
-            message: format!("bad upstream answer: {malformed}"),
-            details: Bytes::new(),
-            origin: Origin::Answer,
-        })
+        let response = Response::read(&plan.tables, plan.fetches[fetch].table, bytes)
+            .map_err(|malformed| refused(Code::Internal, format!("bad upstream answer: {malformed}")))?;
+        if self.brought().take(response.memory()) {
+            return Ok(response);
+        }
+        let message = "the answers to one operation are larger than all of them may be";
+        Err(refused(Code::ResourceExhausted, message.to_owned()))
     }
 
     /// Notes what failed, and tells the log.
-    pub(super) fn fail(&self, failed: Failed) -> answers::Failure {
-        match &failed {
-            Failed::Call { fetch, failure } => log(self.operation, *fetch, failure),
+    pub(super) fn fail(&self, mut failed: Failed) -> answers::Failure {
+        let mut brought = self.brought();
+        match &mut failed {
+            Failed::Call { fetch, failure } => {
+                log(self.operation, *fetch, failure);
+                // Every key may fail with details of its own.
+                if !brought.take(failure.details.len()) {
+                    failure.details = Bytes::new();
+                }
+            }
             Failed::Arguments(_) => {}
         }
-        let mut brought = self.brought();
         brought.failed.push(failed);
         answers::Failure(u32::try_from(brought.failed.len() - 1).unwrap_or(u32::MAX))
     }

@@ -126,7 +126,7 @@ impl Generation {
         if plans.limits != *limits {
             *plans = Plans { limits: *limits, cache: Cache::new(PLANS_MAX, PLANS_BYTES_MAX) };
         }
-        let bytes = prepared.bytes();
+        let bytes = prepared.bytes(raw.len());
         Ok(plans.cache.put(raw, operation, prepared, bytes))
     }
 

@@ -22,6 +22,10 @@ const BYTES_PER_PLACE: usize = 256;
 /// Of a fetch, with its request.
 const BYTES_PER_FETCH: usize = 4096;
 
+/// Of a byte of a document that is kept: the shortest fields are five bytes, and each is a selection of the
+/// syntax tree of about 200, in a list with as much room again.
+const BYTES_PER_BYTE: usize = 100;
+
 /// A plan, and what is made ready with it.
 #[derive(Debug)]
 pub struct Prepared {
@@ -48,11 +52,16 @@ impl Prepared {
         Ok(Prepared { plan, paths, document: asks.then_some(document), uses: Uses::new() })
     }
 
-    /// About how much memory it takes. Estimated from what grows with a document.
-    pub(super) fn bytes(&self) -> usize {
+    /// About how much memory it takes, made from a text of so many bytes. Estimated from what grows with a
+    /// document; a document that is kept takes far more than its text and has next to no plan.
+    pub(super) fn bytes(&self, text: usize) -> usize {
+        let kept = if self.document.is_some() { text * BYTES_PER_BYTE } else { 0 };
         let outputs: usize = self.plan.selections.iter().map(|selection| selection.outputs.len()).sum();
         let columns: usize = self.plan.tables.iter().map(|table| table.columns.len()).sum();
-        size_of::<Prepared>() + (outputs + columns) * BYTES_PER_PLACE + self.paths.len() * BYTES_PER_FETCH
+        size_of::<Prepared>()
+            + kept
+            + (outputs + columns) * BYTES_PER_PLACE
+            + self.paths.len() * BYTES_PER_FETCH
     }
 
     /// How often it was used so far, by outcome. Fields and methods follow from the plan.
@@ -239,6 +248,15 @@ mod tests {
         let text = raw(&format!("{{ __typename }} #{}", "x".repeat(PLANS_BYTES_MAX / 64)));
         assert!(generation.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
         assert_eq!(generation.plans(), 0);
+    }
+
+    #[test]
+    fn a_document_that_is_kept_counts_as_what_it_is() {
+        let text = raw(&format!("{{ __schema {{ queryType {{ {} }} }} }}", "name ".repeat(900)));
+        let prepared = generation().prepare(&text, None, &Limits::RECOMMENDED).unwrap();
+        let selections = 900 * size_of::<async_graphql_parser::types::Selection>();
+        assert!(prepared.bytes(text.len()) > selections, "{}", prepared.bytes(text.len()));
+        assert!(prepared.bytes(text.len()) < PLANS_BYTES_MAX / 64);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! No future in here waits for anything, so one poll without a runtime gives the answer.
 
 mod bounds;
+mod weight;
 
 use std::future::Future;
 use std::pin::pin;
@@ -24,11 +25,24 @@ use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, Operat
 use crate::Supergraph;
 use crate::graph::{self, Doc, Name, RootKind, Type};
 use crate::sdl;
+use weight::Sizes;
 
 /// Answers questions about one graph.
 #[derive(Clone)]
 pub struct Introspection {
     schema: Schema,
+    sizes: Sizes,
+}
+
+/// Why a question about a graph has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The answer would be far larger than what anybody reads.
+    #[error("the answer about the graph is too large")]
+    TooLarge,
+    /// It went wrong, which a valid question does not.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl std::fmt::Debug for Introspection {
@@ -53,7 +67,7 @@ impl Introspection {
             builder = builder.register(registered(name, ty));
         }
         let schema = builder.finish().map_err(|error| error.to_string())?;
-        Ok(Introspection { schema })
+        Ok(Introspection { schema, sizes: Sizes::of(supergraph) })
     }
 
     /// The answers to an operation's `__schema`, `__type` and `__typename`; all its other fields are null.
@@ -63,9 +77,13 @@ impl Introspection {
         document: &ExecutableDocument,
         operation: Option<&str>,
         variables: Variables,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Unanswered> {
+        let asked = selected(document, operation);
+        if asked.is_some_and(|asked| self.sizes.exceeds(document, asked)) {
+            return Err(Unanswered::TooLarge);
+        }
         let mut request = Request::new("");
-        request.variables = with_defaults(selected(document, operation), variables);
+        request.variables = with_defaults(asked, variables);
         request.operation_name = match &document.operations {
             DocumentOperations::Single(_) => None,
             DocumentOperations::Multiple(_) => operation.map(str::to_owned),
@@ -73,10 +91,10 @@ impl Introspection {
         request.set_parsed_query(document.clone());
         let future = pin!(self.schema.execute(request));
         let Poll::Ready(response) = future.poll(&mut Context::from_waker(Waker::noop())) else {
-            return Err("an answer about the graph waits for something".to_owned());
+            return Err(Unanswered::Failed("an answer about the graph waits for something".to_owned()));
         };
         match response.errors.first() {
-            Some(error) => Err(error.message.clone()),
+            Some(error) => Err(Unanswered::Failed(error.message.clone())),
             None => Ok(response.data),
         }
     }

@@ -148,6 +148,15 @@ impl Response {
         }
     }
 
+    /// How many bytes of memory it takes, with all that is known about where things are.
+    pub fn memory(&self) -> usize {
+        let joined: usize = self.joined.iter().map(Vec::capacity).sum();
+        self.bytes.len()
+            + self.rows.capacity() * size_of::<Cell>()
+            + self.items.capacity() * size_of::<Item>()
+            + joined
+    }
+
     /// How many bytes the response has.
     pub fn size(&self) -> usize {
         self.bytes.len()
@@ -626,6 +635,14 @@ mod tests {
             .filter(|length| Response::read(&tables(), 0, whole[..*length].to_vec().into()).is_ok())
             .count();
         assert_eq!(read, 7, "it can only end between two fields");
+    }
+
+    #[test]
+    fn what_a_response_takes_is_known() {
+        let many = Built::default().bytes(2, &[1; 1000]).read().unwrap();
+        assert!(many.memory() >= many.size() + 1000 * size_of::<Item>(), "{}", many.memory());
+        let pieces = Built::default().bytes(8, b"\x0a\x01a").bytes(8, &[0x12; 0]).read().unwrap();
+        assert!(pieces.memory() >= pieces.size() + 3);
     }
 
     #[test]

@@ -313,15 +313,16 @@ impl<'a> Walk<'a> {
         let answers = self.answers;
         let Outcome::Keyed(by_key) = answers.outcome(join.fetch) else { return };
         let Some(found) = by_key.get(&key.as_key()) else { return };
+        let selection = match &join.answer {
+            Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => *selection,
+            // Several of these may lie in one response, each with a selection of its own.
+            Answer::Field(field) => match field.inside {
+                Inside::Object(selection) | Inside::Entries { selection, .. } => selection,
+                Inside::Leaf | Inside::Enum(_) => return,
+            },
+        };
         for (place, item) in found.messages() {
-            let is_new = match &join.answer {
-                Answer::Message(selection) | Answer::Item(selection) | Answer::Items(selection) => {
-                    self.been.insert((*selection, place.number(), item))
-                }
-                // What is inside a response for one key is reached by that key alone.
-                Answer::Field(_) => true,
-            };
-            if is_new {
+            if self.been.insert((selection, place.number(), item)) {
                 self.answer(&join.answer, place, Some(item));
             }
         }

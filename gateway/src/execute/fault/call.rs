@@ -155,13 +155,15 @@ fn is_retryable(failure: &Failure, safety: Safety) -> bool {
         Safety::Once => false,
     };
     match (failure.origin, failure.code) {
-        // The call may have been under way when time ran out or the connection broke.
-        (Origin::Deadline, _) | (_, Code::DeadlineExceeded) | (Origin::Connection, Code::Unavailable) => {
-            is_safe
-        }
-        (Origin::Service | Origin::Nobody | Origin::Connection | Origin::Answer | Origin::Overload, code) => {
-            code == Code::Unavailable
-        }
+        (Origin::Nobody, code) => code == Code::Unavailable,
+        // The call may have been under way when time ran out, when the connection broke, and when the service
+        // or a proxy before it gave up: gRPC does not promise that nothing was done where it says UNAVAILABLE.
+        (Origin::Deadline, _)
+        | (
+            Origin::Service | Origin::Connection | Origin::Answer,
+            Code::Unavailable | Code::DeadlineExceeded,
+        ) => is_safe,
+        (Origin::Service | Origin::Connection | Origin::Answer | Origin::Overload, _) => false,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Keys in calls: how many, how many at a time, and what becomes of unknown ones.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use prost::Message;
 use serde_json::{Value, json};
@@ -8,9 +11,11 @@ use tonic::Code;
 use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::reviews::v1 as reviews;
 
-use super::world::{CALL, Sent, World, failure, orders_of, product, review, user_ids, users_by};
+use super::world::{CALL, Sent, World, failure, json, orders_of, product, review, user_ids, users_by};
 use crate::execute::batch::EXTRA_CALLS_MAX;
-use crate::upstream::Failure;
+use crate::execute::call::{Call, Messages};
+use crate::execute::run::perform;
+use crate::upstream::{Failure, Origin};
 
 const USERS: &str = "{ orders { orders { user { id } } } }";
 
@@ -156,6 +161,39 @@ async fn items_that_nobody_asked_for_are_not_listened_to() {
     let (answer, _) = users(2, batch).await;
     assert_eq!(user_of(&answer, 0)["id"], "U000");
     assert_eq!(user_of(&answer, 1), &Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_time_has_run_out_the_keys_that_wait_are_not_asked_for() {
+    /// Lists products, and answers nothing else before time runs out.
+    struct Hangs(AtomicUsize);
+    impl Call for Hangs {
+        async fn call(&self, fetch: usize, _: Bytes, deadline: Instant) -> Result<Bytes, Failure> {
+            if fetch == 0 {
+                let products = (0..1000).map(|number| product(&format!("P{number}"))).collect();
+                let response = catalog::ListProductsResponse { products, ..Default::default() };
+                return Ok(response.encode_to_vec().into());
+            }
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep_until(deadline).await;
+            Err(Failure { origin: Origin::Deadline, ..failure(Code::DeadlineExceeded, "late") })
+        }
+
+        async fn open(&self, _: usize, _: Bytes) -> Result<Messages, Failure> {
+            std::future::pending().await
+        }
+    }
+    let world = World::get();
+    let prepared = world.prepare("{ products { products { id averageRating } } }");
+    let operation = world.operation(&prepared, "");
+    let hangs = Hangs(AtomicUsize::new(0));
+    let answer = json(&perform(&operation, &hangs).await);
+    assert_eq!(Instant::now(), operation.deadline);
+    assert_eq!(hangs.0.into_inner(), 16);
+    assert_eq!(answer["data"]["products"]["products"][999], json!({"id": "P999", "averageRating": null}));
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 101);
+    assert!(errors[..100].iter().all(|error| error["extensions"]["code"] == "DEADLINE_EXCEEDED"));
 }
 
 proptest! {

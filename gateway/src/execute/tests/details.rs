@@ -1,5 +1,6 @@
 //! `google.rpc.Status` on its way into `extensions`.
 
+use bytes::Bytes;
 use prost::Message;
 use prost_types::{Any, Duration};
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use tonic_types::pb::{
     bad_request, precondition_failure, quota_failure,
 };
 
-use super::world::{World, failure};
+use super::world::{World, failure, json as json_of, orders_of};
+use crate::upstream::Failure;
 
 fn detail(name: &str, message: &impl Message) -> Any {
     Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: message.encode_to_vec() }
@@ -118,7 +120,6 @@ async fn a_masked_status_says_what_is_for_machines() {
             "code": "UNAVAILABLE",
             "service": "orders",
             "serviceVersion": "2.2.0",
-            "retryable": true,
             "retryAfterMs": 1250,
             "reason": "STOCK_LIMIT",
             "requestId": "000000000000beef",
@@ -139,4 +140,26 @@ async fn bytes_that_are_no_status_are_no_details() {
     let retry = RetryInfo { retry_delay: Some(Duration { seconds: -1, nanos: 0 }) };
     let error = error(Code::Aborted, status(vec![detail("RetryInfo", &retry)])).await;
     assert_eq!(error["extensions"].get("retryAfterMs"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn details_that_cost_many_fields_do_not_fill_the_answer() {
+    let violation = |at: usize| bad_request::FieldViolation {
+        field: format!("ids[{at}]"),
+        description: "x".repeat(400),
+        ..Default::default()
+    };
+    let bad = BadRequest { field_violations: (0..100).map(violation).collect() };
+    let details: Bytes = status(vec![detail("BadRequest", &bad)]).into();
+    let answers = |method: &str, _: &[u8]| match method {
+        "ListOrders" => Ok(orders_of((0..100).map(|_| "U1"))),
+        _ => Err(Failure { details: details.clone(), ..failure(Code::InvalidArgument, "no") }),
+    };
+    let (answer, _) = World::get().ask_with("{ orders { orders { user { id } } } }", "", answers).await;
+    assert!(answer.body.len() < (1 << 20) + (64 << 10), "{}", answer.body.len());
+    let answer = json_of(&answer);
+    let errors = answer["errors"].as_array().unwrap();
+    let more = format!("{} more errors are not listed.", 101 - errors.len());
+    assert_eq!(errors[errors.len() - 1]["message"], more);
+    assert_eq!(errors[0]["extensions"]["fieldErrors"].as_array().unwrap().len(), 100);
 }

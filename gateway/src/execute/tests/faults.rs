@@ -3,9 +3,11 @@
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
+use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::orders::v1 as orders;
+use turnout_samples::contract::shop::reviews::v1 as reviews;
 
-use super::world::{World, failure, json, order, orders_of, users_by};
+use super::world::{World, failure, json, order, orders_of, product, users_by};
 use crate::execute::run::Outcome;
 use crate::upstream::{Failure, Origin};
 
@@ -80,8 +82,10 @@ async fn a_retry_is_offered_where_it_does_no_harm() {
         (READS, Origin::Service, Code::Internal, false),
         (REPEATS, Origin::Connection, Code::Unavailable, true),
         (REPEATS, Origin::Deadline, Code::DeadlineExceeded, true),
-        (ONCE, Origin::Service, Code::Unavailable, true),
+        (READS, Origin::Answer, Code::Unavailable, true),
         (ONCE, Origin::Nobody, Code::Unavailable, true),
+        (ONCE, Origin::Service, Code::Unavailable, false),
+        (ONCE, Origin::Answer, Code::Unavailable, false),
         (ONCE, Origin::Connection, Code::Unavailable, false),
         (ONCE, Origin::Deadline, Code::DeadlineExceeded, false),
         (ONCE, Origin::Service, Code::DeadlineExceeded, false),
@@ -117,6 +121,25 @@ async fn an_answer_that_is_no_message_costs_its_field() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_named_has_sent_the_value() {
+    let world = World::get();
+    let answers = |method: &str, _: &[u8]| {
+        Ok(match method {
+            "ListProducts" => {
+                catalog::ListProductsResponse { products: vec![product("P1")], ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => reviews::GetAverageRatingResponse { average_rating: Some(f64::NAN), review_count: 2 }
+                .encode_to_vec(),
+        })
+    };
+    let (answer, _) = world.ask("{ products { products { averageRating } } }", answers).await;
+    let error = &answer["errors"][0];
+    assert_eq!(error["path"], json!(["products", "products", 0, "averageRating"]));
+    assert_eq!(error["extensions"]["service"], "reviews", "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_call_is_told_at_each_field_it_has_cost() {
     let world = World::get();
     let answers = |method: &str, _: &[u8]| match method {
@@ -142,6 +165,28 @@ async fn errors_without_end_end_with_their_number() {
     assert_eq!(errors.len(), 101);
     assert_eq!(errors[100]["message"], "900 more errors are not listed.");
     assert_eq!(errors[100].get("path"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_operation_brings_is_bounded() {
+    let world = World::get();
+    // What is known about two million empty orders takes more than half of what there may be.
+    let list = [0x0a, 0x00].repeat(2 << 20);
+    let answers = |method: &str, _: &[u8]| {
+        Ok(match method {
+            "ListOrders" => list.clone(),
+            _ => orders::GetOrderResponse { order: Some(order(1, "U1")) }.encode_to_vec(),
+        })
+    };
+    let text = "query($no: Boolean!) {
+        a: orders { orders @include(if: $no) { id } }
+        b: orders(pageSize: 2) { orders @include(if: $no) { id } }
+        order(id: 1) { id } }";
+    let (answer, _) = world.ask_with(text, r#"{"no": false}"#, answers).await;
+    let answer = json(&answer);
+    assert_eq!(answer["data"], json!({"a": {}, "b": null, "order": {"id": "1"}}));
+    assert_eq!(answer["errors"][0]["path"], json!(["b"]));
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "RESOURCE_EXHAUSTED");
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,7 +43,7 @@ impl<'a> Writer<'_, 'a> {
         trail: &Trail<'_>,
     ) -> Outcome {
         match inside {
-            Inside::Leaf => self.leaf(&read.kind, row, cell),
+            Inside::Leaf => self.leaf(&read.kind, row, cell, trail),
             Inside::Enum(names) => self.name(names, cell),
             Inside::Object(selection) | Inside::Entries { selection, .. } => match cell {
                 Cell::Message(_) => self.object(selection, row.inner(cell), trail),
@@ -56,16 +56,22 @@ impl<'a> Writer<'_, 'a> {
     }
 
     #[inline]
-    fn leaf(&mut self, kind: &Kind, row: Row<'a>, cell: Cell) -> Outcome {
+    fn leaf(&mut self, kind: &Kind, row: Row<'a>, cell: Cell, trail: &Trail<'_>) -> Outcome {
         match kind {
             Kind::Scalar(wire, form) => scalar(*wire, *form, content(row, cell), self.out)?,
             Kind::Wrapper(wire, form) => {
-                scalar(*wire, *form, unwrapped(*wire, row.bytes(cell))?, self.out)?;
+                let bytes = row.bytes(cell);
+                self.look(bytes.len(), trail)?;
+                scalar(*wire, *form, unwrapped(*wire, bytes)?, self.out)?;
             }
-            Kind::WellKnown(known) => match well_known::read(*known, row.bytes(cell), self.out)? {
-                Leaf::Written => {}
-                Leaf::Null => return Err(Miss::Null(Why::Null)),
-            },
+            Kind::WellKnown(known) => {
+                let bytes = row.bytes(cell);
+                self.look(bytes.len(), trail)?;
+                match well_known::read(*known, bytes, self.out)? {
+                    Leaf::Written => {}
+                    Leaf::Null => return Err(Miss::Null(Why::Null)),
+                }
+            }
             // These are not leaves, and a plan does not say that they are.
             Kind::Enum(_) | Kind::Message(_) | Kind::Group(_) => return Err(Miss::Null(Why::Null)),
         }

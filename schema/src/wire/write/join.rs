@@ -34,6 +34,7 @@ impl<'a> Writer<'_, 'a> {
         let Row(Some((response, message))) = row else { return nothing(self.out, shape) };
         let plan = self.asked.plan;
         if keys::is_list(join) {
+            self.look(response.items(row.cell(join.slot)).count(), trail)?;
             let keys = keys::of_list(plan, join, response, message);
             return self.list(shape, keys, trail, |writer, key, here| {
                 let found = writer.found(join.fetch, &key)?;
@@ -99,7 +100,7 @@ impl<'a> Writer<'_, 'a> {
         self.object(selection, self.row(place, message), trail)?;
         if self.told() == told {
             self.before.insert(key, start..self.out.len());
-            self.before_end = self.out.len();
+            self.before_by_end.push((self.out.len(), key));
         }
         Ok(())
     }

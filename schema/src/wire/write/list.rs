@@ -80,6 +80,7 @@ impl<'a> Writer<'_, 'a> {
             .map(|item| row.inner(item))
             .map(|entry| (entry_key(kind, entry, entry.cell(key)), entry))
             .collect();
+        self.look(entries.len(), trail)?;
         entries.sort_by_key(|(key, _)| *key);
         let last = |at: usize| match (entries.get(at), entries.get(at + 1)) {
             (Some((key, entry)), next) if next.is_none_or(|(next, _)| next != key) => Some(*entry),

@@ -3,8 +3,9 @@
 //! Nulls go to the nearest parent that may be null, and every error knows the path of the field it is about,
 //! as GraphQL's specification has it. What is written is JSON whatever the bytes are. Lists never have a null
 //! where none may stand: an entity that is not there and a number without a name are left out, and only what
-//! could not be read or asked for takes the list with it. Work is bounded by the size of the answer: what was
-//! written and had to be taken back counts as well.
+//! could not be read or asked for takes the list with it. Work is bounded by what an answer may have: what was
+//! written and had to be taken back counts as well, and so does what was looked at, because one message is
+//! written as often as it is asked for.
 
 pub(crate) mod fields;
 pub(crate) mod leaf;
@@ -107,6 +108,10 @@ pub enum Why {
 /// How many errors are told; of more only the number is.
 const ERRORS_MAX: usize = 100;
 
+/// How much may be looked at, for each byte that an answer may have. Nothing that is all written needs as much:
+/// the largest there is for what it says is a number in a `google.protobuf.ListValue`, eleven bytes for two.
+const LOOKED_AT_PER_BYTE: usize = 16;
+
 /// Writes what stands behind `"data":`.
 pub fn write(asked: &Asked<'_>, out: &mut Vec<u8>) -> Written {
     let start = out.len();
@@ -114,14 +119,18 @@ pub fn write(asked: &Asked<'_>, out: &mut Vec<u8>) -> Written {
         asked: *asked,
         end_max: start.saturating_add(asked.bytes_max),
         taken_back: 0,
+        looked_at: 0,
         before: HashMap::new(),
-        before_end: 0,
+        before_by_end: Vec::new(),
         out,
         written: Written::default(),
     };
     let outcome = writer.object(asked.plan.root, Row::NONE, &Trail::DATA);
     writer.finish(start, outcome)
 }
+
+/// An entity that was written, by its selection, response and message.
+type Entity = (usize, Place, Message);
 
 /// An answer as it grows.
 #[derive(Debug)]
@@ -132,10 +141,12 @@ struct Writer<'w, 'a> {
     end_max: usize,
     /// How much was written in vain.
     taken_back: usize,
-    /// Where entities stand that were written: by selection, response and message.
-    before: HashMap<(usize, Place, Message), Range<usize>>,
-    /// None of them ends behind this.
-    before_end: usize,
+    /// How much was looked at where that may be far more than what is written of it.
+    looked_at: usize,
+    /// Where entities stand that were written.
+    before: HashMap<Entity, Range<usize>>,
+    /// The same by their ends, in order: what is taken back is the last ones.
+    before_by_end: Vec<(usize, Entity)>,
     written: Written,
 }
 

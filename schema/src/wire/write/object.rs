@@ -48,7 +48,8 @@ impl<'a> Writer<'_, 'a> {
                 self.out.extend_from_slice(b"null");
                 self.measure(trail)
             }
-            Err(miss) => self.settle(mark, output.shape.is_nullable(), miss, trail),
+            // Whoever was called for the value has sent it, and not who was called for what is around it.
+            Err(miss) => self.settle(mark, output.shape.is_nullable(), miss, &source(&output.value, trail)),
         }
     }
 
@@ -85,6 +86,20 @@ impl<'a> Writer<'_, 'a> {
             return self.object(member.selection, row, trail);
         }
         self.inside(Inside::Object(member.selection), &member.read, (row, row.cell(member.slot)), trail)
+    }
+}
+
+/// Where the value of a response key comes from.
+fn source<'t>(value: &Value, trail: &'t Trail<'t>) -> Trail<'t> {
+    match value {
+        Value::Join(join) => trail.fetch(join.fetch),
+        Value::Call { fetch, .. } => trail.fetch(*fetch),
+        Value::Cell(_)
+        | Value::Choice(_)
+        | Value::Case(_)
+        | Value::Typename
+        | Value::Ok
+        | Value::Introspection => *trail,
     }
 }
 

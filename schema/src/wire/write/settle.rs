@@ -5,7 +5,7 @@
 //! takes with it stay told.
 
 use super::trail::{Spot, Trail};
-use super::{ERRORS_MAX, Error, Miss, Outcome, Why, Writer, Written};
+use super::{ERRORS_MAX, Error, LOOKED_AT_PER_BYTE, Miss, Outcome, Why, Writer, Written};
 
 impl Writer<'_, '_> {
     /// Puts null into a place that began here, or leaves that to its parent.
@@ -31,11 +31,18 @@ impl Writer<'_, '_> {
     pub(super) fn take_back(&mut self, mark: usize, trail: &Trail<'_>) -> Outcome {
         self.taken_back += self.out.len().saturating_sub(mark) + 1;
         self.out.truncate(mark);
-        if self.before_end > mark {
-            self.before.retain(|_, written| written.end <= mark);
-            self.before_end = mark;
+        while let Some((_, entity)) = self.before_by_end.pop_if(|(end, _)| *end > mark) {
+            self.before.remove(&entity);
         }
         if self.taken_back > self.asked.bytes_max { self.full(trail) } else { Ok(()) }
+    }
+
+    /// Notes that so much is looked at.
+    #[inline]
+    pub(super) fn look(&mut self, count: usize, trail: &Trail<'_>) -> Outcome {
+        self.looked_at = self.looked_at.saturating_add(count);
+        let max = self.asked.bytes_max.saturating_mul(LOOKED_AT_PER_BYTE);
+        if self.looked_at > max { self.full(trail) } else { Ok(()) }
     }
 
     /// Stops everything because there is too much, unless that has been said.

@@ -29,6 +29,11 @@ static WORLD: LazyLock<Supergraph> = LazyLock::new(|| {
           repeated string reader_ids = 2 [(turnout.graphql.v1.field) = {ref: \"User\"}];
           optional string editor_id = 3 [(turnout.graphql.v1.field) = {ref: \"User\"}];
           int32 n = 4;
+          Box box = 5;
+        }
+        message Box {
+          string user_id = 1 [(turnout.graphql.v1.field) = {ref: \"User\"}];
+          string must = 2;
         }
         message NotesRequest { repeated int64 user_ids = 1; }
         message NotesAnswer { repeated Note notes = 1; }
@@ -122,4 +127,22 @@ fn fields_of_entities_are_grouped_by_key() {
     let document = "{ do { user { name notes { text } } editor { notes { text } } } }";
     Case::new(&WORLD, document, &[("Do", posts()), ("BatchGetUsers", users), ("NotesOf", notes)])
         .check(&expect![[r#"{"do":[{"user":{"name":"Seven","notes":[{"text":"a"},{"text":"b"}]},"editor":{"notes":[]}},{"user":null,"editor":null},{"user":null,"editor":null}]}"#]]);
+}
+
+/// Posts with a box each: of this user, and with this text.
+fn boxes<'t>(all: impl IntoIterator<Item = (i64, &'t [u8])>) -> Brings {
+    let post =
+        |(user, must): (i64, &[u8])| post(&[message(5, &[bytes(1, user.to_string()), bytes(2, must)])]);
+    Brings::Bytes(all.into_iter().flat_map(post).collect())
+}
+
+#[test]
+fn an_entity_that_was_taken_back_is_not_copied() {
+    let posts = boxes([(7, &b"\xff"[..]), (7, b"a"), (9, b"\xff"), (7, b"b")]);
+    let users = Brings::Bytes([user(7, "Seven"), user(9, "Nine")].concat());
+    let brings = [("Do", posts), ("BatchGetUsers", users)];
+    Case::new(&WORLD, "{ do { box { user { name } must } } }", &brings).check(&expect![[r#"
+        {"do":[{"box":null},{"box":{"user":{"name":"Seven"},"must":"a"}},{"box":null},{"box":{"user":{"name":"Seven"},"must":"b"}}]}
+        1:28 do.0.box.must: Utf8
+        1:28 do.2.box.must: Utf8"#]]);
 }

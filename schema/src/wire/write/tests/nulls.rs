@@ -153,6 +153,24 @@ fn what_was_written_in_vain_counts_as_well() {
 }
 
 #[test]
+fn what_is_looked_at_in_vain_counts_as_well() {
+    // Of a thousand entries with one key the last one counts, and a message may be asked for by many.
+    let entries: Vec<Vec<u8>> = (0..1000).map(|_| message(6, &[bytes(1, "k")])).collect();
+    let aliases: Vec<String> = (0..200).map(|at| format!("b{at}: by {{ key }}")).collect();
+    let document = format!("{{ do {{ {} }} }}", aliases.join(" "));
+    let brings = [("Do", Brings::Bytes(entries.concat()))];
+    let case = Case::new(&NESTED, &document, &brings);
+    assert!(case.written().0.len() < 10_000);
+    let (text, written) = Case { bytes_max: 10_000, ..case }.written();
+    assert_eq!(text, "null");
+    assert_eq!(
+        (super::path(&written.errors[0].path).as_str(), written.errors[0].why),
+        ("do.b160", Why::TooLarge)
+    );
+    assert_eq!(written.errors.len(), 1);
+}
+
+#[test]
 fn an_answer_may_be_deep() {
     let depth = 28;
     let mut value = Vec::new();

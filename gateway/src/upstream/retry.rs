@@ -87,7 +87,7 @@ pub(super) fn blame(failure: &Failure, patient: Patience) -> Mark {
         Origin::Connection => Mark::Bad,
         Origin::Deadline => too_late,
         Origin::Nobody | Origin::Overload => Mark::Nothing,
-        // More of an answer than is taken: the question's fault.
+        // More of an answer, or of headers, than is taken: the question's fault.
         Origin::Answer if failure.code == Code::ResourceExhausted => Mark::Nothing,
         Origin::Answer => Mark::Bad,
         Origin::Service => match failure.code {

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
-use crate::config::{LedgerKind, RegistryKind};
+use crate::config::{Config, LedgerKind, RegistryKind};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -84,20 +84,8 @@ impl App {
     /// Starts everything. When this returns, both listeners answer.
     pub async fn start(launch: Launch, read: Read) -> Result<App, Error> {
         let config = &read.loaded.config;
-        if !matches!(config.registry.kind, RegistryKind::Embedded) {
-            return Err(Error::NotBuilt("a registry in etcd"));
-        }
-        if !matches!(config.ledger.kind, LedgerKind::Embedded) {
-            return Err(Error::NotBuilt("a ledger in PostgreSQL"));
-        }
-        let telemetry = Telemetry::start(telemetry::Settings {
-            logs: config.telemetry.logs,
-            otlp: launch
-                .env
-                .iter()
-                .any(|(name, _)| name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT")),
-        })
-        .map_err(Error::Telemetry)?;
+        check_built(config)?;
+        let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
         let (directory, grace) = (config.data.clone(), config.registry.grace);
         let opened = tokio::task::spawn_blocking(move || Embedded::open(&directory, clock, grace)).await;
@@ -197,6 +185,21 @@ impl App {
         })
         .await;
     }
+}
+
+/// Refuses what this build cannot do.
+fn check_built(config: &Config) -> Result<(), Error> {
+    match (&config.registry.kind, &config.ledger.kind) {
+        (RegistryKind::Embedded, LedgerKind::Embedded) => Ok(()),
+        (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
+        (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
+    }
+}
+
+fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {
+    let is_endpoint = |name: &str| name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT");
+    let otlp = launch.env.iter().any(|(name, _)| is_endpoint(name));
+    Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
 /// How services are called.

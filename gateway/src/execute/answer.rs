@@ -66,7 +66,7 @@ fn faults(operation: &Operation<'_>, brought: &Brought, written: &Written) -> Ve
     let mut all = Vec::with_capacity(written.errors.len() + 1);
     for error in &written.errors {
         let Why::Call(Failure(number)) = error.why else {
-            all.push(placed(field::fault(operation.request_id, error.why), error));
+            all.push(placed(field::fault(operation, error), error));
             continue;
         };
         let made = calls.entry(number).or_insert_with(|| match brought.failed.get(number as usize) {

@@ -11,6 +11,7 @@ use dataloader::BatchFn;
 use dataloader::cached;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use hashbrown::DefaultHashBuilder;
 use tonic::Code;
 use turnout_schema::plan::{Call as Plan, Keyed};
 use turnout_schema::wire::answers::{self, Found, Held};
@@ -28,7 +29,10 @@ const CONCURRENT: usize = 16;
 pub(super) const EXTRA_CALLS_MAX: usize = 64;
 
 /// Loads keys, each once.
-pub(super) type Loader<'l, C> = cached::Loader<Held, Found, Batch<'l, C>>;
+pub(super) type Loader<'l, C> = cached::Loader<Held, Found, Batch<'l, C>, Loaded>;
+
+/// What was loaded. Keys come from services, and their hashes are not to be guessed.
+type Loaded = HashMap<Held, Found, DefaultHashBuilder>;
 
 /// The loaders of a stage, by the table of their responses: two fetches have one table exactly when they ask
 /// the same of the same service.
@@ -54,7 +58,9 @@ impl<'l, C: Call> Loaders<'l, C> {
         }
         let batch = Batch { progress, fetch, keyed, request: progress.request(fetch)? };
         // All keys come at once and are not to wait for more: the waves are the batches.
-        let loader = cached::Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(0);
+        let loader = cached::Loader::with_cache(batch, Loaded::default())
+            .with_max_batch_size(usize::MAX)
+            .with_yield_count(0);
         self.0.push((planned.table, loader.clone()));
         Ok(Some(loader))
     }

@@ -112,6 +112,9 @@ pub(super) fn interrupted(error: &h2::Error, sent: Sent) -> Attempt {
         };
         return unavailable(error, reach);
     }
+    if error.is_go_away() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
+        return no_answer(Code::ResourceExhausted, "more headers came than are taken");
+    }
     if error.is_go_away() {
         // What came was not HTTP/2: the connection is gone, and all calls with it.
         return no_answer(Code::Unavailable, &text(error));

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
 mod fault_server;
+mod faults;
 mod gateway;
 mod hostile;
 mod http;

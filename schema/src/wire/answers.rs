@@ -3,6 +3,8 @@
 //! Whoever calls puts in; `keys` reads what the next wave needs, `write` reads all of it. Failures are only
 //! numbers here: what they mean is known to whoever made the call.
 
+use std::hash::{Hash, Hasher};
+
 use hashbrown::HashMap;
 
 use super::index::{Message, Response};
@@ -59,7 +61,7 @@ pub enum Found {
 }
 
 /// A key that outlives the bytes it was read from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     /// Of any integer kind.
     Integer(i128),
@@ -77,6 +79,12 @@ impl Held {
             Held::Text(text) => Key::Text(text),
             Held::Bytes(bytes) => Key::Bytes(bytes),
         }
+    }
+}
+
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_key().hash(state);
     }
 }
 

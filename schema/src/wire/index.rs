@@ -107,8 +107,10 @@ impl Response {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::Large);
         }
-        let mut reader =
-            Reader { tables, bytes: &bytes, rows: Vec::new(), items: Vec::new(), joined: Vec::new() };
+        // A guess that spares the first few times of growing and never holds much.
+        let rows = Vec::with_capacity((bytes.len() / 32).min(1024));
+        let items = Vec::with_capacity((bytes.len() / 128).min(256));
+        let mut reader = Reader { tables, bytes: &bytes, rows, items, joined: Vec::new() };
         let root = reader.row(table)?;
         let whole = Region { at: 0, end: bytes.len(), group: None };
         reader.message(table, root, whole)?;

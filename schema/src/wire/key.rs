@@ -5,6 +5,7 @@
 //! that takes it says how it is written.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use super::answers::Held;
 use super::buffer::{Buffer, Primitive};
@@ -13,7 +14,7 @@ use super::scalar::{of_integer, parse_integer};
 use crate::graph::{Kind, Read, Wire};
 
 /// The key of an entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key<'a> {
     /// Of any integer kind.
     Integer(i128),
@@ -54,6 +55,18 @@ pub fn encode_keys(field: &Read, keys: &[Key<'_>]) -> Vec<u8> {
         }
     }
     out.into_bytes()
+}
+
+impl Hash for Key<'_> {
+    /// Keys are hashed once for everyone who refers to them: of an integer the low half is enough, and the keys
+    /// of one map are all of one kind.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Key::Integer(integer) => state.write_u64(*integer as u64),
+            Key::Text(text) => text.hash(state),
+            Key::Bytes(bytes) => bytes.hash(state),
+        }
+    }
 }
 
 impl Key<'_> {

@@ -11,7 +11,6 @@ use super::Fault;
 use super::details::{self, Speech, Words};
 use super::text::clean;
 use crate::execute::run::Operation;
-use crate::generation::Callee;
 use crate::upstream::{Failure, Origin};
 
 /// The fault that the failure of a fetch's call is, without its place in the answer.
@@ -32,11 +31,8 @@ pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure
         Words::Open => localized.or_else(|| Some(clean(&failure.message)).filter(|text| !text.is_empty())),
         Words::Masked => None,
     };
-    let mut fault = Fault::new(code(failure), own.unwrap_or_else(|| sentence(failure).to_owned()));
-    if let Some(Callee { service, version, .. }) = operation.generation.callees.get(fetch.member) {
-        fault.extensions.insert("service".to_owned(), service.as_str().into());
-        fault.extensions.insert("serviceVersion".to_owned(), version.to_string().into());
-    }
+    let fault = Fault::new(code(failure), own.unwrap_or_else(|| sentence(failure).to_owned()));
+    let mut fault = fault.of_fetch(operation, fetch);
     if is_retryable(failure, fetch.rpc.safety) {
         fault.extensions.insert("retryable".to_owned(), true.into());
     }

@@ -6,14 +6,21 @@
 use turnout_schema::wire::write::{Error, Step, Why};
 
 use super::Fault;
-use crate::execute::run::RequestId;
+use crate::execute::run::{Operation, RequestId};
 
 /// The fault of a field. The failure of a call is `call`'s business and only a stopgap here.
-pub(in crate::execute) fn fault(request_id: RequestId, why: Why) -> Fault {
-    match why {
-        Why::NotFound | Why::TooLarge => Fault::new(code(why), sentence(why)),
-        Why::Call(_) | Why::Null | Why::Required | Why::Utf8 | Why::NotFinite | Why::Malformed => {
-            Fault::new(code(why), sentence(why)).with_request_id(request_id)
+pub(in crate::execute) fn fault(operation: &Operation<'_>, error: &Error) -> Fault {
+    let fault = Fault::new(code(error.why), sentence(error.why));
+    let fetch = error.fetch.and_then(|fetch| operation.prepared.plan.fetches.get(fetch));
+    match (error.why, fetch) {
+        (Why::TooLarge, _) | (Why::NotFound, None) => fault,
+        (Why::NotFound, Some(fetch)) => fault.of_fetch(operation, fetch),
+        (Why::Call(_) | Why::Null | Why::Required | Why::Utf8 | Why::NotFinite | Why::Malformed, fetch) => {
+            let fault = fault.with_request_id(operation.request_id);
+            match fetch {
+                Some(fetch) => fault.of_fetch(operation, fetch),
+                None => fault,
+            }
         }
     }
 }

@@ -14,10 +14,12 @@ mod text;
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
+use turnout_schema::plan::Fetch;
 use turnout_schema::variables;
 use turnout_schema::wire::write::Step;
 
-use super::run::RequestId;
+use super::run::{Operation, RequestId};
+use crate::generation::Callee;
 
 /// One entry of `errors`.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +56,15 @@ impl Fault {
     /// The same with the name under which the log has the rest.
     pub(super) fn with_request_id(mut self, request_id: RequestId) -> Fault {
         self.extensions.insert("requestId".to_owned(), request_id.to_string().into());
+        self
+    }
+
+    /// The same with the version that is called by a fetch.
+    pub(super) fn of_fetch(mut self, operation: &Operation<'_>, fetch: &Fetch) -> Fault {
+        if let Some(Callee { service, version, .. }) = operation.generation.callees.get(fetch.member) {
+            self.extensions.insert("service".to_owned(), service.as_str().into());
+            self.extensions.insert("serviceVersion".to_owned(), version.to_string().into());
+        }
         self
     }
 

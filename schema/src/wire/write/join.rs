@@ -22,7 +22,7 @@ impl<'a> Writer<'_, 'a> {
         match self.asked.answers.outcome(fetch) {
             Brought::Whole(place) => {
                 let response = self.asked.answers.response(*place).ok_or(Miss::Null(Why::Null))?;
-                self.answer(answer, shape, Row::new(response, response.root()), trail)
+                self.answer(answer, shape, Row::new(response, response.root()), &trail.fetch(fetch))
             }
             Brought::Failed(failure) => Err(Miss::Error(Why::Call(*failure))),
             Brought::Nothing | Brought::Keyed(_) => Err(Miss::Null(Why::Null)),
@@ -37,13 +37,13 @@ impl<'a> Writer<'_, 'a> {
             let keys = keys::of_list(plan, join, response, message);
             return self.list(shape, keys, trail, |writer, key, here| {
                 let found = writer.found(join.fetch, &key)?;
-                writer.one(&join.answer, shape, found, here)
+                writer.one(&join.answer, shape, found, &here.fetch(join.fetch))
             });
         }
         let Some(key) = keys::of_one(plan, join, response, message) else { return nothing(self.out, shape) };
         match self.found(join.fetch, &key)? {
             Found::Missing => nothing(self.out, shape),
-            found => self.one(&join.answer, shape, found, trail),
+            found => self.one(&join.answer, shape, found, &trail.fetch(join.fetch)),
         }
     }
 

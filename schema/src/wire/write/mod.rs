@@ -68,6 +68,8 @@ pub struct Error {
     pub path: Vec<Step>,
     /// Where the field is asked for.
     pub at: Pos,
+    /// The fetch that brought what the field is in.
+    pub fetch: Option<usize>,
     /// What is wrong.
     pub why: Why,
 }

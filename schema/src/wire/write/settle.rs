@@ -4,7 +4,7 @@
 //! may be null. There is one error for what went wrong, however far its null travels. Errors of what a parent
 //! takes with it stay told.
 
-use super::trail::Trail;
+use super::trail::{Spot, Trail};
 use super::{ERRORS_MAX, Error, Miss, Outcome, Why, Writer, Written};
 
 impl Writer<'_, '_> {
@@ -41,9 +41,8 @@ impl Writer<'_, '_> {
     /// Stops everything because there is too much, unless that has been said.
     #[cold]
     pub(super) fn full(&mut self, trail: &Trail<'_>) -> Outcome {
-        let (path, at) = trail.path();
         if self.written.errors.last().is_none_or(|last| last.why != Why::TooLarge) {
-            self.written.errors.push(Error { path, at, why: Why::TooLarge });
+            self.written.errors.push(error(Why::TooLarge, trail));
         }
         Err(Miss::Full)
     }
@@ -66,10 +65,14 @@ impl Writer<'_, '_> {
 
     fn tell(&mut self, why: Why, trail: &Trail<'_>) {
         if self.written.errors.len() < ERRORS_MAX {
-            let (path, at) = trail.path();
-            self.written.errors.push(Error { path, at, why });
+            self.written.errors.push(error(why, trail));
         } else {
             self.written.errors_more += 1;
         }
     }
+}
+
+fn error(why: Why, trail: &Trail<'_>) -> Error {
+    let Spot { path, at, fetch } = trail.spot();
+    Error { path, at, fetch, why }
 }

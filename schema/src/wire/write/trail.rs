@@ -19,6 +19,19 @@ enum Target<'t> {
     Data,
     Output(&'t Output),
     Item(usize),
+    /// Into what a fetch brought, which is no step of the path.
+    Fetch(usize),
+}
+
+/// Where something is.
+#[derive(Debug)]
+pub(super) struct Spot {
+    /// All steps.
+    pub(super) path: Vec<Step>,
+    /// Where the innermost field is asked for.
+    pub(super) at: Pos,
+    /// The fetch that brought it.
+    pub(super) fetch: Option<usize>,
 }
 
 impl<'t> Trail<'t> {
@@ -37,9 +50,15 @@ impl<'t> Trail<'t> {
         Trail { before: Some(self), into: Target::Item(at) }
     }
 
-    /// All steps, and where the innermost field is asked for.
-    pub(super) fn path(&self) -> (Vec<Step>, Pos) {
-        let (mut path, mut asked) = (Vec::new(), None);
+    /// Into what a fetch brought.
+    #[inline]
+    pub(super) fn fetch(&'t self, fetch: usize) -> Trail<'t> {
+        Trail { before: Some(self), into: Target::Fetch(fetch) }
+    }
+
+    /// Where it leads.
+    pub(super) fn spot(&self) -> Spot {
+        let (mut path, mut asked, mut brought) = (Vec::new(), None, None);
         let mut here = Some(self);
         while let Some(trail) = here {
             match trail.into {
@@ -49,10 +68,13 @@ impl<'t> Trail<'t> {
                     path.push(Step::Key(output.key.clone()));
                 }
                 Target::Item(at) => path.push(Step::Index(at)),
+                Target::Fetch(fetch) => {
+                    brought.get_or_insert(fetch);
+                }
             }
             here = trail.before;
         }
         path.reverse();
-        (path, asked.unwrap_or_default())
+        Spot { path, at: asked.unwrap_or_default(), fetch: brought }
     }
 }

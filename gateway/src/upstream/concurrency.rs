@@ -77,7 +77,7 @@ impl Window {
 
     /// How long answers take, for those that take least.
     fn took_s(&self) -> f64 {
-        self.quick_s.into_iter().filter(|took_s| took_s.is_finite()).next_back().unwrap_or_default()
+        self.quick_s.into_iter().rfind(|took_s| took_s.is_finite()).unwrap_or_default()
     }
 
     /// Whether it tells how long answers take: hardly any was cut off.

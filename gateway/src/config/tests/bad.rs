@@ -70,13 +70,13 @@ fn more_names_that_are_no_settings() {
     check(
         "plugins: []\n",
         expect![[r#"
-        error: unknown setting `plugins`
-          --> turnout.yaml:1:1
-           |
-        1  | plugins: []
-           | ^^^^^^^ known here: listen, admin, data, registry, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+            error: unknown setting `plugins`
+              --> turnout.yaml:1:1
+               |
+            1  | plugins: []
+               | ^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
-        turnout.yaml: 1 mistake"#]],
+            turnout.yaml: 1 mistake"#]],
     );
     check(
         "http: { cors: { origin: ['https://a.example'] } }\n",
@@ -512,12 +512,12 @@ fn more_numbers_choices_and_shapes() {
     check(
         "- listen\n",
         expect![[r#"
-        error: the file must be a map of settings
-          --> turnout.yaml:1:1
-           |
-        1  | - listen
-           | ^^^^^^^^ known here: listen, admin, data, registry, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+            error: the file must be a map of settings
+              --> turnout.yaml:1:1
+               |
+            1  | - listen
+               | ^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
-        turnout.yaml: 1 mistake"#]],
+            turnout.yaml: 1 mistake"#]],
     );
 }

@@ -301,31 +301,31 @@ fn the_yaml_itself() {
     check(
         "a: &x 1\nb: *x\n",
         expect![[r#"
-        error: unknown setting `a`
-          --> turnout.yaml:1:1
-           |
-        1  | a: &x 1
-           | ^ known here: listen, admin, data, registry, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+            error: unknown setting `a`
+              --> turnout.yaml:1:1
+               |
+            1  | a: &x 1
+               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
-        error: YAML anchors are not supported
-          --> turnout.yaml:1:4
-           |
-        1  | a: &x 1
-           |    ^^^^ write the value out
+            error: YAML anchors are not supported
+              --> turnout.yaml:1:4
+               |
+            1  | a: &x 1
+               |    ^^^^ write the value out
 
-        error: unknown setting `b`
-          --> turnout.yaml:2:1
-           |
-        2  | b: *x
-           | ^ known here: listen, admin, data, registry, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+            error: unknown setting `b`
+              --> turnout.yaml:2:1
+               |
+            2  | b: *x
+               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
-        error: YAML aliases are not supported
-          --> turnout.yaml:2:4
-           |
-        2  | b: *x
-           |    ^^ write the value out
+            error: YAML aliases are not supported
+              --> turnout.yaml:2:4
+               |
+            2  | b: *x
+               |    ^^ write the value out
 
-        turnout.yaml: 4 mistakes"#]],
+            turnout.yaml: 4 mistakes"#]],
     );
     check(
         "expose: !!str all\n",
@@ -389,13 +389,13 @@ fn more_the_yaml_itself() {
     check(
         "just words\n",
         expect![[r#"
-        error: the file must be a map of settings
-          --> turnout.yaml:1:1
-           |
-        1  | just words
-           | ^^^^^^^^^^ known here: listen, admin, data, registry, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+            error: the file must be a map of settings
+              --> turnout.yaml:1:1
+               |
+            1  | just words
+               | ^^^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
-        turnout.yaml: 1 mistake"#]],
+            turnout.yaml: 1 mistake"#]],
     );
     check(
         "data: 'unclosed\n",

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind, RegistryKind};
@@ -101,7 +102,7 @@ impl App {
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
-        let fleet = Arc::new(fleet(&read));
+        let fleet = Arc::new(fleet(&read, terms_now.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -202,13 +203,13 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
 }
 
 /// How services are called.
-fn fleet(read: &Read) -> Fleet {
+fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
         connection: connection::Settings {
             connect_timeout: CONNECT,
             message_bytes_max: MESSAGE_BYTES_MAX,
-            allow_cidrs: config.registry.allow_cidrs.clone().into(),
+            terms,
         },
         tls: read.tls.clone(),
         workers: THREADS.workers(),

@@ -29,7 +29,7 @@ use super::negotiate::{self, Media};
 use super::payload;
 use crate::config::{Config, StatusProfile};
 use crate::execute::fault::Fault;
-use crate::execute::run::{Answer, Operation, RequestId, run};
+use crate::execute::run::{Answer, Operation, Outcome, RequestId, run};
 use crate::generation::{self, Generation};
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
@@ -145,6 +145,7 @@ impl Graphql {
     {
         let bounds = Bounds { bytes_max: settings.body_bytes_max, timeout: BODY_TIMEOUT };
         let bytes = body::read_within(&head.headers, body, bounds).await.map_err(unread)?;
+        let begun = Instant::now();
         let payload = payload::read(&bytes).map_err(|error| no_payload(&error))?;
         let budget = facts::budget(&head.headers, settings.deadline).map_err(|error| {
             Refusal::new(Class::Http(StatusCode::BAD_REQUEST), "BAD_USER_INPUT", error.to_string())
@@ -152,15 +153,20 @@ impl Graphql {
         let current = self.generation.get();
         let generation = current.as_deref().ok_or_else(nothing_offered)?;
         let operation_name = payload.operation_name.as_deref();
-        let prepared = generation
-            .prepare(payload.query, operation_name, &settings.limits)
-            .map_err(Refusal::of_document)?;
+        let count = |kind, outcome| self.meters.operation(self.worker, kind, outcome, begun.elapsed());
+        let prepared = generation.prepare(payload.query, operation_name, &settings.limits);
+        let prepared = prepared.map_err(|faults| {
+            count(None, Outcome::Refused);
+            Refusal::of_document(faults)
+        })?;
         match prepared.plan.kind {
             RootKind::Query | RootKind::Mutation => {}
-            RootKind::Subscription => return Err(streams()),
+            RootKind::Subscription => {
+                count(Some(RootKind::Subscription), Outcome::Refused);
+                return Err(streams());
+            }
         }
         let metadata = facts::metadata(&head.headers, &settings.forward);
-        let begun = Instant::now();
         let operation = Operation {
             generation,
             prepared: &prepared,
@@ -174,7 +180,7 @@ impl Graphql {
         // On the heap, because the connection moves this future about before it polls it, and what an
         // operation needs would be most of it.
         let answer = Box::pin(run(&operation)).await;
-        self.meters.operation(self.worker, Some(prepared.plan.kind), answer.outcome, begun.elapsed());
+        count(Some(prepared.plan.kind), answer.outcome);
         Ok(answer)
     }
 }
@@ -277,7 +283,6 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::execute::run::Outcome;
 
     fn graphql() -> Graphql {
         let settings = Settings {

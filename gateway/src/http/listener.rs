@@ -5,6 +5,7 @@
 //! bounds on what HTTP/2 lets one peer do. HTTP/1.1 and HTTP/2 without TLS share a port.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,9 @@ const PROTOCOL_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a beginning that may become either.
 const PREFACE_LOOK: Duration = Duration::from_millis(50);
+/// How long what was sent may go without an acknowledgement, or wait for room: a client that reads nothing
+/// keeps its answer, up to 8 MiB of it, and its place.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// After accept fails, usually because no file descriptor is left.
@@ -146,8 +151,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, door: Door, ending: End
         },
         () = ending.stop.cancelled() => return,
     }
-    // Nagle's algorithm would hold back the small answers this is made of.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = tune(&stream) {
+        tracing::debug!(%peer, %error, "a connection was not set up");
+        return;
+    }
     let service = service_fn(move |request: Request<Incoming>| {
         let span = tracing::debug_span!(
             "request",
@@ -175,6 +182,14 @@ async fn connection(stream: TcpStream, peer: SocketAddr, door: Door, ending: End
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended badly");
     }
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    // Nagle's algorithm would hold back the small answers this is made of.
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_MAX))?;
+    Ok(())
 }
 
 /// Waits until the first bytes can only be one protocol; false when the peer went away.
@@ -255,6 +270,25 @@ mod tests {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         socket
+    }
+
+    /// The kernel gives up a peer whose window stays closed for as long.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_is_given_up_by_the_kernel() {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = socket.accept().await.unwrap();
+        tune(&stream).unwrap();
+        assert!(stream.nodelay().unwrap());
+        let server = SockRef::from(&stream);
+        assert_eq!(server.tcp_user_timeout().unwrap(), Some(UNREAD_MAX));
+        // The same, sooner: what nobody reads breaks the connection and does not stay.
+        server.set_tcp_user_timeout(Some(Duration::from_millis(500))).unwrap();
+        let mut stream = stream;
+        let chunk = vec![0; 1 << 20];
+        let filled = async { while stream.write_all(&chunk).await.is_ok() {} };
+        tokio::time::timeout(Duration::from_secs(20), filled).await.expect("it is given up");
     }
 
     #[tokio::test]

@@ -181,6 +181,10 @@ impl Reconciler {
             );
             let next = self.generation(report.generation, graph, members);
             self.generations.send_replace(Some(Arc::new(next)));
+        } else if pass.closed {
+            (report.digest, report.members) = (None, Vec::new());
+            tracing::warn!("nothing is public any more, so nothing is served");
+            self.generations.send_replace(None);
         }
         self.reports.send_replace(Arc::new(report));
         pass.again

@@ -62,6 +62,8 @@ struct Examined {
 pub(super) struct Pass {
     /// Another graph than the one that serves, with its members in the graph's order.
     pub(super) next: Option<(Graph, Vec<Candidate>)>,
+    /// Whether what serves may not serve any more, and there is nothing else.
+    pub(super) closed: bool,
     pub(super) findings: Vec<Finding>,
     pub(super) compositions: u64,
     /// Whether something failed that may not fail the next time.
@@ -72,6 +74,7 @@ pub(super) struct Pass {
 struct Decision {
     chosen: Vec<(Candidate, Arc<Reading>)>,
     findings: Vec<Finding>,
+    closed: bool,
     again: bool,
 }
 
@@ -91,9 +94,10 @@ impl Composer {
         let undescribed = undescribed(snapshot);
         if let Some(settled) = self.settled.as_ref().filter(|settled| settled.holds(&candidates)) {
             let findings = sorted(undescribed, settled.findings.clone());
-            return Pass { next: None, findings, compositions: self.compositions, again: false };
+            let compositions = self.compositions;
+            return Pass { next: None, closed: false, findings, compositions, again: false };
         }
-        let mut decision = Decision { chosen: Vec::new(), findings: Vec::new(), again: false };
+        let mut decision = Decision { chosen: Vec::new(), findings: Vec::new(), closed: false, again: false };
         for of_service in candidates.values() {
             let first = self.first_readable(registry, of_service, &mut decision);
             decision.chosen.extend(first);
@@ -107,7 +111,8 @@ impl Composer {
         };
         self.settle(&candidates, &decision);
         let findings = sorted(undescribed, decision.findings);
-        Pass { next, findings, compositions: self.compositions, again: decision.again }
+        let Decision { closed, again, .. } = decision;
+        Pass { next, closed, findings, compositions: self.compositions, again }
     }
 
     /// The best of a service's candidates that can be read.
@@ -217,7 +222,10 @@ impl Composer {
         }
         decision.findings.extend(made.diagnostics.into_iter().map(Finding::of_graph));
         let Some(graph) = made.graph else {
-            if self.serving.is_some() {
+            decision.closed = self.is_closed(decision);
+            if decision.closed {
+                self.serving = None;
+            } else if self.serving.is_some() {
                 decision.findings.push(Finding::of_graph(kept()));
             }
             return None;
@@ -234,6 +242,18 @@ impl Composer {
         let members: Vec<Candidate> = graph.supergraph().members.iter().filter_map(member).collect();
         self.serving = Some((digest, members.clone()));
         Some((graph, members))
+    }
+
+    /// Whether everything that serves is there as before, and an operator has said that none of it is public.
+    /// A version that offers nothing by itself is no reason: what serves goes on serving.
+    fn is_closed(&self, decision: &Decision) -> bool {
+        let Some((_, serving)) = &self.serving else { return false };
+        let now = || decision.chosen.iter().map(|(candidate, _)| candidate);
+        let closed = |then: &Candidate| {
+            let same = |now: &Candidate| Candidate { exposure: then.exposure, ..now.clone() } == *then;
+            now().any(|now| now.exposure != then.exposure && same(now))
+        };
+        decision.chosen.iter().all(|(_, reading)| !offers(&reading.subgraph)) && serving.iter().all(closed)
     }
 
     fn settle(&mut self, candidates: &Candidates, decision: &Decision) {

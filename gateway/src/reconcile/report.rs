@@ -10,9 +10,9 @@ use turnout_schema::{Diagnostic, Digest, Severity};
 pub struct Report {
     /// The revision of the registry that was last looked at; `None` before the first look.
     pub revision: Option<u64>,
-    /// The number of the generation that serves; 0 for none.
+    /// The number of the last generation; 0 before the first.
     pub generation: u64,
-    /// The graph that serves.
+    /// The graph that serves; `None` when nothing does.
     pub digest: Option<Digest>,
     /// Who is in it, by service.
     pub members: Vec<(ServiceName, Version)>,

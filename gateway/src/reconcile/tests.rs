@@ -347,6 +347,66 @@ async fn what_an_operator_opens_appears_without_a_registration() {
     world.stop().await;
 }
 
+/// A service that serves well and says nothing about who may use it.
+fn plain() -> Vec<u8> {
+    let field = FieldDescriptorProto {
+        name: Some("name".into()),
+        number: Some(1),
+        label: Some(Label::Optional.into()),
+        r#type: Some(Type::String.into()),
+        ..Default::default()
+    };
+    let thing = DescriptorProto { name: Some("Thing".into()), field: vec![field], ..Default::default() };
+    let method = MethodDescriptorProto {
+        name: Some("Find".into()),
+        input_type: Some(".plain.Thing".into()),
+        output_type: Some(".plain.Thing".into()),
+        ..Default::default()
+    };
+    let service =
+        ServiceDescriptorProto { name: Some("S".into()), method: vec![method], ..Default::default() };
+    let file = FileDescriptorProto {
+        name: Some("plain.proto".into()),
+        package: Some("plain".into()),
+        syntax: Some("proto3".into()),
+        message_type: vec![thing],
+        service: vec![service],
+        ..Default::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
+}
+
+#[tokio::test]
+async fn what_an_operator_closes_is_served_no_more_even_when_nothing_else_is() {
+    let world = World::start().await;
+    let to = |others| world.exposures.send_replace(Exposures { services: BTreeMap::new(), others });
+    to(Exposure::All);
+    world.up_with("plain", "1.0.0", "p", Some(&plain()));
+    world.until(|report| members(report) == ["plain 1.0.0"]).await;
+    let before = world.generation();
+    to(Exposure::Annotated);
+    let report = world.until(|report| report.compositions == 2).await;
+    assert_eq!((members(&report).len(), report.digest), (0, None));
+    assert!(world.published.generations.borrow().is_none());
+    to(Exposure::All);
+    world.until(|report| members(report) == ["plain 1.0.0"]).await;
+    assert_eq!(world.generation().number, before.number + 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_that_offers_nothing_leaves_what_serves() {
+    let world = World::start().await;
+    let lease = world.up("catalog", "1.4.0", "a");
+    let before = world.seen().await;
+    world.up_with("catalog", "1.6.0", "b", Some(&plain()));
+    world.down("catalog", "a", lease);
+    let after = world.seen().await;
+    assert_eq!((members(&after), after.digest), (members(&before), before.digest));
+    assert!(codes(&after, turnout_schema::Severity::Error).contains(&"GRAPH_KEPT"), "{after:?}");
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_restart_serves_what_was_registered_before_it() {
     let world = World::start().await;

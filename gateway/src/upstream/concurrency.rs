@@ -27,6 +27,9 @@ const SLOWER_STILL: f64 = 1.1;
 const FAR_FEWER: f64 = 0.4;
 /// ... answers that take more than this share of the time were not slow from crowding.
 const AS_SLOW: f64 = 0.8;
+/// So many of a window's quickest calls say how long answers take: the last of them, because a few may be
+/// quick by luck. What is slow by nature makes nothing beside it slow, and a crowd makes everything so.
+const QUICKEST: usize = 3;
 /// Calls that a window needs.
 const CALLS_MIN: u32 = 10;
 /// The shortest window.
@@ -44,17 +47,39 @@ pub(super) enum End {
 }
 
 /// What was measured since the last step.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Window {
     begun: Duration,
     calls: u32,
     late: u32,
     seconds: f64,
+    /// Those that took least, in seconds, in their order.
+    quick_s: [f64; QUICKEST],
     peak: usize,
     met: bool,
 }
 
 impl Window {
+    fn new(begun: Duration) -> Window {
+        let quick_s = [f64::INFINITY; QUICKEST];
+        Window { begun, calls: 0, late: 0, seconds: 0.0, quick_s, peak: 0, met: false }
+    }
+
+    fn note(&mut self, took: Duration) {
+        self.seconds += took.as_secs_f64();
+        let mut took_s = took.as_secs_f64();
+        for quick_s in &mut self.quick_s {
+            if took_s < *quick_s {
+                std::mem::swap(quick_s, &mut took_s);
+            }
+        }
+    }
+
+    /// How long answers take, for those that take least.
+    fn took_s(&self) -> f64 {
+        self.quick_s.into_iter().rfind(|took_s| took_s.is_finite()).unwrap_or_default()
+    }
+
     /// Whether it tells how long answers take: hardly any was cut off.
     fn is_telling(&self) -> bool {
         self.late * 10 <= self.calls
@@ -84,7 +109,7 @@ enum Mood {
 impl Limit {
     /// A limit that knows nothing yet.
     pub(super) fn new(now: Duration) -> Limit {
-        let window = Window { begun: now, ..Window::default() };
+        let window = Window::new(now);
         Limit { limit: LIMIT_START as f64, base_s: None, last_s: 0.0, mood: Mood::Calm, window }
     }
 
@@ -107,20 +132,20 @@ impl Limit {
     pub(super) fn record(&mut self, (took, end): (Duration, End), at_once: usize, now: Duration) {
         self.window.calls += 1;
         self.window.late += u32::from(end == End::Late);
-        self.window.seconds += took.as_secs_f64();
+        self.window.note(took);
         self.window.peak = self.window.peak.max(at_once);
         let age = now.saturating_sub(self.window.begun);
         // The effect of a step shows when the calls that came before it are done.
         let settled = Duration::from_secs_f64(self.last_s).clamp(WINDOW_MIN, WINDOW_MAX);
         if age >= WINDOW_MAX || (age >= settled && self.window.calls >= CALLS_MIN) {
             self.step();
-            self.window = Window { begun: now, ..Window::default() };
+            self.window = Window::new(now);
         }
     }
 
     fn step(&mut self) {
-        let took_s = self.window.seconds / f64::from(self.window.calls.max(1));
-        self.last_s = took_s;
+        let took_s = self.window.took_s();
+        self.last_s = self.window.seconds / f64::from(self.window.calls.max(1));
         let base_s = self.base_s.map_or(took_s, |base_s| base_s.min(took_s));
         if self.window.is_telling() {
             self.base_s = Some(base_s);

@@ -20,10 +20,12 @@ use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
+use turnout_control::registration::Terms;
 
 use super::frame::Outbound;
 use super::traffic::{Counted, Traffic};
@@ -93,8 +95,9 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// The largest message that is taken.
     pub message_bytes_max: usize,
-    /// The networks that may be connected to, checked on the address itself; a host name is resolved first.
-    pub allow_cidrs: Arc<[ipnet::IpNet]>,
+    /// Whose `allow_cidrs` are the networks that may be connected to, as they are at that moment: what may be
+    /// registered may be called. Checked on the address itself; a host name is resolved first.
+    pub terms: watch::Receiver<Terms>,
 }
 
 /// An open connection. Cloning it shares it. It is closed when all clones and all calls on it are gone.
@@ -259,7 +262,7 @@ async fn addresses(target: &Target, settings: &Settings) -> Result<Vec<SocketAdd
 fn is_allowed(ip: IpAddr, settings: &Settings) -> bool {
     !ip.is_unspecified()
         && !ip.is_multicast()
-        && settings.allow_cidrs.iter().any(|network| network.contains(&ip))
+        && settings.terms.borrow().allow_cidrs.iter().any(|network| network.contains(&ip))
 }
 
 async fn connect(address: SocketAddr, target: &Target, tasks: &TaskTracker) -> Result<Connection, Error> {

@@ -68,7 +68,7 @@ impl Fleet {
         let connection = connection::Settings {
             connect_timeout: Duration::from_secs(1),
             message_bytes_max: 4 << 20,
-            allow_cidrs: Arc::new([]),
+            terms: super::scripted::terms(&[]).1,
         };
         Fleet::new(Settings {
             connection,

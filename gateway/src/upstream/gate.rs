@@ -301,6 +301,31 @@ mod tests {
         assert_eq!(tally.good, 5000, "{tally:?}");
     }
 
+    /// Calls that begin at these milliseconds and take as many, at a service that is never full. How many of
+    /// them were not let through.
+    async fn refused(plan: impl Iterator<Item = (u64, u64)>) -> usize {
+        let (gate, epoch) = (Gate::new(Duration::ZERO), Instant::now());
+        let calls = plan.map(async |(at, takes)| {
+            tokio::time::sleep_until(epoch + ms(at)).await;
+            let Ok(_permit) = gate.enter(Instant::now() + 10 * SECOND).await else { return 1 };
+            tokio::time::sleep(ms(takes)).await;
+            gate.record(ms(takes), End::Answered, epoch.elapsed());
+            0
+        });
+        futures_util::future::join_all(calls).await.into_iter().sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_slow_by_nature_beside_quick_ones_are_no_crowd() {
+        for quick_per_s in [20, 200] {
+            let quick = (0..quick_per_s * 60).map(|number| (number * 1000 / quick_per_s, 2));
+            // Every ten seconds, three seconds of a hundred a second.
+            let slow =
+                (0..6).flat_map(|burst| (0..300).map(move |number| (burst * 10_000 + number * 10, 600)));
+            assert_eq!(refused(quick.chain(slow)).await, 0, "{quick_per_s}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_was_lowered_while_calls_were_on_their_way_is_kept() {
         let gate = Gate::new(Duration::ZERO);

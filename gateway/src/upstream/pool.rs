@@ -90,7 +90,9 @@ enum Link {
 impl<T> Tried<T> {
     /// An attempt over a new connection when it has the time when it was sent, and over a used one otherwise.
     fn over(connection: &Connection, sent: Option<Instant>, result: Result<T, Attempt>) -> Tried<T> {
-        Tried { result, sent, link: if connection.is_usable() { Link::Kept } else { Link::Gone } }
+        // Asked only where it decides something: asking takes the locks of the connection.
+        let kept = result.is_ok() || connection.is_usable();
+        Tried { result, sent, link: if kept { Link::Kept } else { Link::Gone } }
     }
 
     fn unsent(failure: Failure) -> Tried<T> {
@@ -171,7 +173,8 @@ impl Pool {
                 Ok(connected) => connected,
                 Err(failure) => return Tried::unsent(failure),
             };
-            let result = exchange::open(&connection, endpoint.target(), &opening.settings, outgoing).await;
+            let bounded = Outgoing { deadline: until, timeout: None, ..outgoing.clone() };
+            let result = exchange::open(&connection, endpoint.target(), &opening.settings, &bounded).await;
             Tried::over(&connection, sent, result)
         };
         let (events, busy) = self.run(Kind::Stream, outgoing, attempt).await?;

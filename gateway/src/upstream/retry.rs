@@ -87,7 +87,7 @@ pub(super) fn blame(failure: &Failure, patient: Patience) -> Mark {
         Origin::Connection => Mark::Bad,
         Origin::Deadline => too_late,
         Origin::Nobody | Origin::Overload => Mark::Nothing,
-        // More of an answer than is taken: the question's fault.
+        // More of an answer, or of headers, than is taken: the question's fault.
         Origin::Answer if failure.code == Code::ResourceExhausted => Mark::Nothing,
         Origin::Answer => Mark::Bad,
         Origin::Service => match failure.code {
@@ -140,7 +140,8 @@ impl Budget {
             let kept = (-seconds / BUDGET_S).exp();
             let per_s = BUDGET_PER_S + earned / seconds;
             self.tokens = self.tokens * kept + per_s * BUDGET_S * (1.0 - kept);
-            self.calls = calls;
+            // Calls fail in another order than they began in, and none is to be paid for twice.
+            self.calls = self.calls.max(calls);
             self.at = now;
         }
         if self.tokens < 1.0 {
@@ -304,6 +305,18 @@ mod tests {
             assert!(granted <= allowed, "{granted} of {calls}");
             assert!(granted >= allowed * 9 / 10, "{granted} of {calls}");
         }
+    }
+
+    #[test]
+    fn calls_that_fail_late_are_not_paid_for_twice() {
+        let mut budget = Budget::new(Duration::ZERO);
+        // A thousand calls a second for 20 s; of those that fail, every other one began a second ago.
+        let granted = (0..20_000_u64).filter(|turn| {
+            let began = if turn % 2 == 0 { *turn } else { turn.saturating_sub(1000) };
+            budget.withdraw(Duration::from_millis(*turn), began)
+        });
+        let granted = granted.count();
+        assert!(granted <= 20_000 / 5 + 10 * 20 + 10, "{granted}");
     }
 
     #[test]

@@ -14,8 +14,10 @@ use h2::{Reason, RecvStream, SendStream};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use turnout_control::registration::Terms;
 use turnout_schema::graph::Safety;
 
 use super::Outgoing;
@@ -198,8 +200,14 @@ pub(super) fn settings(networks: &[&str]) -> Settings {
     Settings {
         connect_timeout: Duration::from_secs(1),
         message_bytes_max: MESSAGE_BYTES_MAX,
-        allow_cidrs: networks.iter().map(|network| network.parse().unwrap()).collect(),
+        terms: terms(networks).1,
     }
+}
+
+/// Which networks may be connected to, and how to change that.
+pub(super) fn terms(networks: &[&str]) -> (watch::Sender<Terms>, watch::Receiver<Terms>) {
+    let allow_cidrs = networks.iter().map(|network| network.parse().unwrap()).collect();
+    watch::channel(Terms { allow_cidrs, ttl_s: 15 })
 }
 
 /// What calls carry that care about nothing else.

@@ -60,6 +60,8 @@ pub(super) fn http(status: StatusCode) -> Attempt {
         403 => Code::PermissionDenied,
         404 => Code::Unimplemented,
         429 | 502 | 503 | 504 => Code::Unavailable,
+        // Not in the table. What the caller sent along is too much: no other instance would take it either.
+        431 => Code::ResourceExhausted,
         _ => Code::Unknown,
     };
     no_answer(code, &format!("the answer was HTTP {}", status.as_u16()))
@@ -313,6 +315,7 @@ mod tests {
             (502, Code::Unavailable),
             (503, Code::Unavailable),
             (504, Code::Unavailable),
+            (431, Code::ResourceExhausted),
             (500, Code::Unknown),
             (302, Code::Unknown),
         ] {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use turnout::app::App;
 use turnout::launch::{FileChoice, Launch};
 
-use crate::gateway::{Answer, Gateway};
+use crate::gateway::{Answer, Gateway, body, instance};
 
 const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -368,5 +368,27 @@ async fn the_body_of_an_answer_is_one_piece() {
     let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(piece.len(), length);
     drop((body, client));
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_not_understood_is_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path()).await;
+    let digest = gateway.store(turnout_samples::descriptors("catalog", "1.4.0").unwrap()).await;
+    let registered = gateway.put(&instance("catalog", "a"), body("1.4.0", &digest).to_string()).await;
+    assert_eq!(registered.status, StatusCode::OK, "{}", registered.text());
+    let served = async {
+        while ask(&gateway, Sent::body(GOOD)).await.status == StatusCode::SERVICE_UNAVAILABLE {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), served).await.expect("what is registered is served");
+    assert_eq!(ask(&gateway, Sent::body(r#"{"query":"{ "}"#)).await.status, StatusCode::OK);
+    let metrics = gateway.get("/metrics").await.text();
+    for kind in ["query\",outcome=\"complete", "unknown\",outcome=\"refused"] {
+        let line = format!("turnout_operations_total{{kind=\"{kind}\"}} 1");
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
     gateway.stop().await;
 }

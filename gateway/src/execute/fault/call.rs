@@ -126,7 +126,7 @@ fn sentence(failure: &Failure) -> &'static str {
         (Origin::Deadline, _) | (Origin::Service, Code::DeadlineExceeded) => {
             "The service did not answer in time."
         }
-        (Origin::Answer, Code::ResourceExhausted) => "The service sent a larger answer than is taken.",
+        (Origin::Answer, Code::ResourceExhausted) => "The call, or its answer, is more than is taken.",
         (Origin::Answer, _) => "The service sent an answer that cannot be read.",
         (Origin::Overload, _) => "Too many calls to the service are on their way.",
         (Origin::Service, Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss) => {

@@ -20,9 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 
-use super::{Connection, Target};
+use super::{Connection, Settings, Target};
 use crate::upstream::exchange::Reach;
-use crate::upstream::scripted::{After, Call, Wired, framed, serve, settings, target};
+use crate::upstream::scripted::{After, Call, Wired, framed, serve, settings, target, terms};
 use crate::upstream::tls::{self, Identity, Pem};
 use crate::upstream::{Failure, Origin};
 
@@ -130,6 +130,22 @@ async fn addresses_are_checked_before_they_are_connected_to() {
     }
     let message = refusal("224.0.0.1", &["0.0.0.0/0"]).await;
     assert!(message.contains("224.0.0.1 is no address"), "{message}");
+}
+
+#[tokio::test]
+async fn a_network_that_is_allowed_later_is_connected_to_without_a_restart() {
+    let (listener, address) = listen().await;
+    let tasks = TaskTracker::new();
+    let (terms, now) = terms(&["10.0.0.0/8"]);
+    let settings = Settings { terms: now, ..settings(&[]) };
+    let target = target(address);
+    let open = async || Connection::open(&target, &settings, &tasks).await.map(drop);
+    assert!(open().await.is_err());
+    terms.send_modify(|terms| terms.allow_cidrs = vec!["127.0.0.0/8".parse().unwrap()]);
+    assert!(open().await.is_ok());
+    terms.send_modify(|terms| terms.allow_cidrs.clear());
+    assert!(open().await.is_err());
+    drop(listener);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn fleet() -> Fleet {
         connection: connection::Settings {
             connect_timeout: Duration::from_secs(1),
             message_bytes_max: 4 << 20,
-            allow_cidrs: Arc::new([]),
+            terms: crate::upstream::scripted::terms(&[]).1,
         },
         tls: Arc::new(tls),
         workers: 2,

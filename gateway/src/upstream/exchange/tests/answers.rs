@@ -5,8 +5,12 @@ use h2::Reason;
 use tonic::Code;
 
 use crate::upstream::Origin;
+use crate::upstream::breaker::Mark;
 use crate::upstream::exchange::{Attempt, Reach};
-use crate::upstream::scripted::{After, Call, MESSAGE_BYTES_MAX, Wired, fields, framed, wired};
+use crate::upstream::retry::{Patience, blame};
+use crate::upstream::scripted::{
+    After, Call, Letter, MESSAGE_BYTES_MAX, Wired, fields, framed, over, serve_as, wired,
+};
 
 /// What a call comes to when the service does this.
 async fn outcome(act: fn(&mut Call)) -> Result<Bytes, Attempt> {
@@ -229,4 +233,23 @@ async fn floods_of_headers_are_refused_and_the_connection_lives() {
     assert_eq!(attempt.failure.code, Code::Internal);
     assert_eq!(attempt.reach, Reach::Perhaps);
     assert!(wired.connection.is_usable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_headers_than_a_service_takes_are_no_fault_of_it() {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let wired = over(ours).await;
+    let mut builder = h2::server::Builder::new();
+    // As much as tonic takes by default; a caller may send 32 KiB over HTTP/1.1.
+    builder.max_header_list_size(16 * 1024);
+    wired.tasks.spawn(serve_as(builder, theirs, |mut call| async move {
+        call.answer(framed(b"pong"), "0");
+        After::GoOn
+    }));
+    let mut letter = Letter::new("ping");
+    letter.metadata.insert("authorization", "x".repeat(20 * 1024).parse().unwrap());
+    let failure = wired.send(&letter).await.unwrap_err().failure;
+    assert_eq!((failure.code, failure.origin), (Code::ResourceExhausted, Origin::Answer));
+    assert_eq!(blame(&failure, Patience::Enough), Mark::Nothing);
+    assert_eq!(wired.call().await.unwrap(), "pong");
 }

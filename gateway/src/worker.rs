@@ -181,6 +181,8 @@ fn spawn(number: usize, work: Work, held: TaskTrackerToken) -> io::Result<JoinHa
         };
         // What the runtime still holds at the end, connections to services among it, goes with it.
         runtime.block_on(serve(work, &ready));
+        // Not waiting for what blocks, such as a name that is looked up.
+        runtime.shutdown_background();
     })?;
     started.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended by a bug")))?;
     Ok(thread)

@@ -29,6 +29,10 @@ const CONCURRENT: usize = 16;
 /// Calls of one operation that may be spent on halving. Enough for a few unknown keys in batches of a hundred.
 pub(super) const EXTRA_CALLS_MAX: usize = 64;
 
+/// Calls of one operation for keys. A list of 4 MiB may hold a hundred thousand keys, and without batches each
+/// of them is a call.
+pub(super) const CALLS_MAX: usize = 1000;
+
 /// Loads keys, each once.
 pub(super) type Loader<'l, C> = cached::Loader<Held, Found, Batch<'l, C>, Loaded>;
 
@@ -84,17 +88,17 @@ impl<C: Call> BatchFn<Held, Found> for Batch<'_, C> {
         let mut keys: Vec<&Held> = keys.iter().collect();
         keys.sort_unstable();
         let mut waiting = keys.chunks(self.keys_max());
-        let mut running: FuturesUnordered<_> =
-            waiting.by_ref().take(CONCURRENT).map(|chunk| self.chunk(chunk)).collect();
-        while let Some(found) = running.next().await {
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < CONCURRENT && waiting.len() > 0 && self.may_call() {
+                running.extend(waiting.next().map(|chunk| self.chunk(chunk)));
+            }
+            let Some(found) = running.next().await else { break };
             for (key, found) in found {
                 // Whoever answers with what was not asked for is not listened to.
                 if let Some(known) = all.get_mut(&key) {
                     *known = found;
                 }
-            }
-            if !self.progress.is_late() {
-                running.extend(waiting.next().map(|chunk| self.chunk(chunk)));
             }
         }
         self.give_up(waiting.flatten(), &mut all);
@@ -140,19 +144,22 @@ impl<C: Call> Batch<'_, C> {
         all
     }
 
-    /// Says of the keys that nobody has time to ask for that they failed: all of them at once, because there
-    /// may be as many as fit into an answer, and the caller is waiting.
+    /// Says of the keys that are not asked for that they failed: all of them at once, because there may be as
+    /// many as fit into an answer, and the caller is waiting.
     fn give_up<'k>(&self, keys: impl Iterator<Item = &'k &'k Held>, all: &mut HashMap<Held, Found>) {
         let mut keys = keys.peekable();
         if keys.peek().is_none() {
             return;
         }
-        let failure = Failure {
-            code: Code::DeadlineExceeded,
-            message: "time ran out before all keys were asked for".to_owned(),
-            details: Bytes::new(),
-            origin: Origin::Deadline,
+        let (code, origin, message) = match self.progress.is_late() {
+            true => (Code::DeadlineExceeded, Origin::Deadline, "time ran out before all keys were asked for"),
+            false => (
+                Code::ResourceExhausted,
+                Origin::Overload,
+                "the operation has more keys than it may make calls for",
+            ),
         };
+        let failure = Failure { code, message: message.to_owned(), details: Bytes::new(), origin };
         let failure = self.progress.fail(Failed::Call { fetch: self.fetch, failure });
         for key in keys {
             all.insert((*key).clone(), Found::Failed(failure));
@@ -169,9 +176,23 @@ impl<C: Call> Batch<'_, C> {
         let place = answers.keep(response);
         let Some(response) = answers.response(place) else { return Ok(Vec::new()) };
         if self.is_batch() {
-            return Ok(keys::matched(self.keyed, place, response));
+            // Another call may be asking for what this one was not asked for.
+            let mut found = keys::matched(self.keyed, place, response);
+            found.retain(|(key, _)| keys.binary_search(&key).is_ok());
+            return Ok(found);
         }
         Ok(keys.iter().map(|key| ((*key).clone(), keys::alone(self.keyed, place, response))).collect())
+    }
+
+    /// Takes a call from what an operation may make for its keys, while there is time.
+    fn may_call(&self) -> bool {
+        if self.progress.is_late() {
+            return false;
+        }
+        let mut brought = self.progress.brought();
+        let left = brought.calls_left.checked_sub(1);
+        brought.calls_left = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// Takes two calls from what may be spent on halving.

@@ -17,7 +17,7 @@ use turnout_schema::wire::index::Response;
 use turnout_schema::wire::keys;
 
 use super::admit::Admitted;
-use super::batch::{EXTRA_CALLS_MAX, Loader, Loaders};
+use super::batch::{CALLS_MAX, EXTRA_CALLS_MAX, Loader, Loaders};
 use super::call::Call;
 use super::fault::call::log;
 use super::run::Operation;
@@ -39,6 +39,8 @@ pub(super) struct Brought {
     pub(super) bytes_left: usize,
     /// How many calls may still be spent on finding out which key of a batch is the unknown one.
     pub(super) extra_calls: usize,
+    /// How many calls may still be made for keys.
+    pub(super) calls_left: usize,
 }
 
 impl Brought {
@@ -83,8 +85,13 @@ impl<'p, C: Call> Progress<'p, C> {
         call: &'p C,
     ) -> Progress<'p, C> {
         let answers = Answers::new(operation.prepared.plan.fetches.len());
-        let brought =
-            Brought { answers, failed: Vec::new(), bytes_left: BYTES_MAX, extra_calls: EXTRA_CALLS_MAX };
+        let brought = Brought {
+            answers,
+            failed: Vec::new(),
+            bytes_left: BYTES_MAX,
+            extra_calls: EXTRA_CALLS_MAX,
+            calls_left: CALLS_MAX,
+        };
         let deadline = operation.deadline;
         Progress { operation, admitted, call, deadline, brought: Mutex::new(brought) }
     }
@@ -171,7 +178,15 @@ impl<'p, C: Call> Progress<'p, C> {
         let mut brought = self.brought();
         match &mut failed {
             Failed::Call { fetch, failure } => {
-                log(self.operation, *fetch, failure);
+                // A service that is down fails each of a hundred calls in the same way: once is enough.
+                let is_news = !matches!(
+                    brought.failed.last(),
+                    Some(Failed::Call { fetch: last, failure: before })
+                        if last == fetch && before.code == failure.code && before.origin == failure.origin
+                );
+                if is_news {
+                    log(self.operation, *fetch, failure);
+                }
                 // Every key may fail with details of its own.
                 if !brought.take(failure.details.len()) {
                     failure.details = Bytes::new();

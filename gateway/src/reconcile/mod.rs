@@ -108,7 +108,7 @@ pub fn new(sources: Sources) -> (Reconciler, Published) {
 pub async fn run(reconciler: Reconciler, stop: CancellationToken) {
     let Sources { registry, fleet, .. } = &reconciler.sources;
     // In this order: the fleet knows an instance before a generation can ask for it.
-    tokio::join!(follow(registry, fleet, &stop), reconciler.compose(&stop));
+    tokio::join!(biased; follow(registry, fleet, &stop), reconciler.compose(&stop));
 }
 
 /// Tells the fleet of every change as it comes.

@@ -14,7 +14,8 @@ use super::scan::{self, Wanted};
 use crate::graph::{Count, Kind, Read, WellKnown, Wire};
 use crate::plan::{Column, Table};
 
-/// Cells of one response, 64 MiB of them: no answer that fits into a message's limit of 4 MiB needs as many.
+/// Cells of one response, and items of its lists: 64 MiB of the ones and 96 of the others at most. No answer
+/// that fits into a message's limit of 4 MiB needs as many.
 const CELLS_MAX: usize = 4 << 20;
 
 /// A response and where everything is in it.

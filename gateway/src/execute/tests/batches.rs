@@ -12,7 +12,7 @@ use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::reviews::v1 as reviews;
 
 use super::world::{CALL, Sent, World, failure, json, orders_of, product, review, user_ids, users_by};
-use crate::execute::batch::EXTRA_CALLS_MAX;
+use crate::execute::batch::{CALLS_MAX, EXTRA_CALLS_MAX};
 use crate::execute::call::{Call, Messages};
 use crate::execute::run::perform;
 use crate::upstream::{Failure, Origin};
@@ -82,6 +82,29 @@ async fn a_service_that_takes_one_key_is_not_flooded() {
     assert_eq!(missing, [7, 8]);
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
     assert_eq!(answer["errors"][0]["path"], json!(["products", "products", 8, "averageRating"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_makes_so_many_calls_for_keys_and_no_more() {
+    let world = World::get();
+    let count = CALLS_MAX + 100;
+    let answers =
+        |method: &str, _: &[u8]| match method {
+            "ListProducts" => {
+                let products = (0..count).map(|number| product(&format!("P{number:05}"))).collect();
+                Ok(catalog::ListProductsResponse { products, ..Default::default() }.encode_to_vec())
+            }
+            _ => Ok(reviews::GetAverageRatingResponse { average_rating: Some(4.5), review_count: 2 }
+                .encode_to_vec()),
+        };
+    let (answer, sent) = world.ask("{ products { products { averageRating } } }", answers).await;
+    assert_eq!(sent.len(), 1 + CALLS_MAX);
+    let products = answer["data"]["products"]["products"].as_array().unwrap();
+    let rated = products.iter().filter(|product| !product["averageRating"].is_null()).count();
+    assert_eq!((products.len(), rated), (count, CALLS_MAX));
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 100);
+    assert!(errors.iter().all(|error| error["extensions"]["code"] == "RESOURCE_EXHAUSTED"));
 }
 
 #[tokio::test(start_paused = true)]

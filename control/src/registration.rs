@@ -536,6 +536,12 @@ mod tests {
     }
 
     #[test]
+    fn a_long_port_makes_no_long_mistake() {
+        let url = format!("grpc://10.0.0.7:{}", "9".repeat(100_000));
+        assert!(endpoint(&url, "", &terms()).unwrap_err().len() < 200);
+    }
+
+    #[test]
     fn a_version_is_bound_to_its_descriptors_for_ever() {
         let old = registered("catalog", "a", "1.5.0");
         let gone = Event::Down(

@@ -6,6 +6,7 @@
 //! arguments.
 
 pub mod id;
+pub mod layout;
 pub mod lease;
 pub mod lineup;
 pub mod registration;

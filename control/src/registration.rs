@@ -73,11 +73,11 @@ pub struct Mistake {
 /// Bounds on what one registration may carry.
 const ENDPOINTS_MAX: usize = 8;
 const SERVICES_MAX: usize = 64;
-const META_MAX: usize = 32;
+pub(crate) const META_MAX: usize = 32;
 const META_KEY_BYTES_MAX: usize = 64;
 const META_VALUE_BYTES_MAX: usize = 256;
-const WEIGHT_DEFAULT: u16 = 100;
-const WEIGHT_MAX: u16 = 1000;
+pub(crate) const WEIGHT_DEFAULT: u16 = 100;
+pub(crate) const WEIGHT_MAX: u16 = 1000;
 
 /// Reads a registration, or tells everything that is wrong with it.
 pub fn read(raw: &Raw, terms: &Terms) -> Result<Registration, Vec<Mistake>> {
@@ -240,7 +240,7 @@ fn endpoint(url: &str, zone: &str, terms: &Terms) -> Result<Endpoint, String> {
         .parse::<u16>()
         .ok()
         .filter(|port| digits && *port > 0)
-        .ok_or_else(|| format!("has the port {port:?}, which is not a number from 1 to 65535"))?;
+        .ok_or_else(|| format!("has the port {:?}, which is not a number from 1 to 65535", crop(port)))?;
     let host = check_host(host, terms)?;
     Ok(Endpoint { scheme, host, port, zone: zone.to_owned() })
 }
@@ -275,6 +275,13 @@ fn check_address(address: IpAddr, terms: &Terms) -> Result<(), String> {
         return Err(format!("has the address {address}, which is outside registry.allow_cidrs"));
     }
     Ok(())
+}
+
+/// Whether an entry of `meta` is within its bounds.
+pub(crate) fn is_meta(key: &str, value: &str) -> bool {
+    (1..=META_KEY_BYTES_MAX).contains(&key.len())
+        && value.len() <= META_VALUE_BYTES_MAX
+        && !key.chars().chain(value.chars()).any(char::is_control)
 }
 
 fn crop(text: &str) -> String {
@@ -526,6 +533,12 @@ mod tests {
                 _ => panic!("{url}: {answer:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_long_port_makes_no_long_mistake() {
+        let url = format!("grpc://10.0.0.7:{}", "9".repeat(100_000));
+        assert!(endpoint(&url, "", &terms()).unwrap_err().len() < 200);
     }
 
     #[test]

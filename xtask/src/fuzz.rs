@@ -27,6 +27,8 @@ pub(crate) enum Target {
     Plan,
     /// Bytes of responses
     Answer,
+    /// Entries that others write to etcd
+    Layout,
 }
 
 impl Target {
@@ -37,6 +39,7 @@ impl Target {
             Target::Variables => "variables",
             Target::Plan => "plan",
             Target::Answer => "answer",
+            Target::Layout => "layout",
         }
     }
 
@@ -47,7 +50,7 @@ impl Target {
             Target::Descriptors => &["-rss_limit_mb=1024", "-timeout=5"],
             Target::Variables => &["-max_len=4096"],
             Target::Plan => &["-dict=graphql.dict", "-max_len=4096", "-timeout=5"],
-            Target::Answer => &["-max_len=4096", "-timeout=5"],
+            Target::Answer | Target::Layout => &["-max_len=4096", "-timeout=5"],
         }
     }
 }

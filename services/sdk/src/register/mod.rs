@@ -139,7 +139,12 @@ impl Registrar {
         within: Duration,
     ) -> Result<Grant, Error> {
         if let (Self::Etcd(etcd), Some(lease)) = (&mut *self, lease) {
-            return bounded(within, etcd.replace(instance, schema, lease, within)).await;
+            match bounded(within, etcd.replace(instance, schema, lease, within)).await {
+                // A registration that was given up half-way may stand there under a lease that nobody was
+                // told of: a new one takes its place, and can be removed.
+                Err(Error::Gone) => {}
+                told => return told,
+            }
         }
         self.put_instance(instance, schema, Presence::Draining, within).await
     }

@@ -17,7 +17,7 @@ use turnout_control::id::{ServiceName, Version};
 use turnout_schema::graph::RootKind;
 
 use crate::execute::run::Outcome;
-use crate::upstream::Worker;
+use crate::upstream::{Worker, code_name};
 
 /// Upper ends of the buckets in microseconds: from an answer out of a nearby memory to the longest deadline.
 /// Two to three per power of ten keep a quantile within a factor of 1.6 of the truth.
@@ -313,26 +313,7 @@ fn code_index(code: Code) -> usize {
 const UNKNOWN: usize = 2;
 
 fn code_word(index: usize) -> &'static str {
-    const WORDS: [&str; CODES] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    WORDS.get(index).copied().unwrap_or(WORDS[UNKNOWN])
+    code_name(Code::from_i32(i32::try_from(index).unwrap_or(UNKNOWN as i32)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::Fault;
 use super::details::{self, Speech, Words};
 use super::text::clean;
 use crate::execute::run::Operation;
-use crate::upstream::{Failure, Origin};
+use crate::upstream::{Failure, Origin, code_name};
 
 /// The fault that the failure of a fetch's call is, without its place in the answer.
 pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure: &Failure) -> Fault {
@@ -98,24 +98,7 @@ fn code(failure: &Failure) -> &'static str {
 
 /// A code by its canonical name. A failure with OK is none that gRPC knows.
 fn name(code: Code) -> &'static str {
-    match code {
-        Code::Cancelled => "CANCELLED",
-        Code::Ok | Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
+    code_name(if code == Code::Ok { Code::Unknown } else { code })
 }
 
 /// What is said when the service's own words are not.

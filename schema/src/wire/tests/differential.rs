@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use prost_reflect::prost_types;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 
-use super::{World, show};
+use super::{Dice, World, show};
 
 /// All that a field can be of.
 const TYPES: [&str; 28] = [
@@ -43,19 +43,6 @@ const TYPES: [&str; 28] = [
     "google.protobuf.FloatValue",
 ];
 const KEYS: [&str; 6] = ["int32", "sint64", "uint64", "fixed32", "bool", "string"];
-
-/// Decisions from bytes; zero when there are no more, so that everything ends.
-struct Dice<'b>(std::slice::Iter<'b, u8>);
-
-impl Dice<'_> {
-    fn roll(&mut self, sides: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or(0)) % sides
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
-}
 
 fn proto(dice: &mut Dice<'_>) -> String {
     let mut out = String::from("enum Colour { COLOUR_UNSPECIFIED = 0; RED = 1; DARK = -5; BIG = 70000; }\n");

@@ -29,6 +29,19 @@ use crate::graph::{
 };
 use crate::variables::{Declaration, Variables};
 
+/// Decisions from bytes; zero when there are no more, so that everything ends.
+pub(super) struct Dice<'b>(pub(super) std::slice::Iter<'b, u8>);
+
+impl Dice<'_> {
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
+        usize::from(self.0.next().copied().unwrap_or(0)) % sides
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.roll(from.len())]
+    }
+}
+
 /// A request and the types it is made of.
 pub(super) struct World {
     pub(super) request: MessageDescriptor,

@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use super::super::answers::{Answers, Outcome};
 use super::super::index::Response;
 use super::super::write::{Asked, Step, Why, write};
+use super::Dice;
 use crate::compose::{Locks, compose};
 use crate::graph::{Count, Field, Form, Kind, Read, Resolve, Type, TypeRef, WellKnown, Wire};
 use crate::plan::plan;
@@ -58,19 +59,6 @@ const KEYS: [&str; 7] = ["int32", "sint64", "uint64", "fixed32", "sfixed64", "bo
 
 /// How many messages and selections are tried on one proto.
 const CASES: usize = 8;
-
-/// Decisions from bytes; zero when there are no more, so that everything ends.
-struct Dice<'b>(std::slice::Iter<'b, u8>);
-
-impl Dice<'_> {
-    fn roll(&mut self, sides: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or(0)) % sides
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
-}
 
 fn proto(dice: &mut Dice<'_>) -> String {
     let mut out = String::from(

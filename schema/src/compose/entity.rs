@@ -2,8 +2,8 @@
 //!
 //! An entity has one owner. Services that share the message of an entity share the entity; it is asked of
 //! the one that loads it. A name in a `ref` or `extends` means the service's own entity of that name, else
-//! the one that the graph calls so, else one that its service calls so: one that was there before, one that
-//! can be loaded, the first.
+//! the one that it meant before, else the one that the graph calls so, else one that its service calls so: one
+//! that was there before, one that can be loaded, the first.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(super) struct Owners {
     /// By their names in the graph.
     pub(super) entities: BTreeMap<Name, OwnedEntity>,
     /// From what services call them to what the graph does.
-    wanted: BTreeMap<Name, Name>,
+    pub(super) wanted: BTreeMap<Name, Name>,
 }
 
 impl Owners {
@@ -50,8 +50,9 @@ pub(super) fn own(draft: &Draft<'_>, locks: &Locks, found: &mut Vec<Diagnostic>)
         claims.sort_by_key(|claim| (claim.lookup.is_none(), !claim.leads, claim.by));
         tell_rivals(&name, &claims, draft, found);
         let Some(claim) = claims.into_iter().next() else { continue };
+        let locked = locks.meanings.get(&claim.entity.name) == Some(&name);
         let newcomer = !locks.types.contains_key(&name);
-        let rank = (claim.entity.name != name, newcomer, claim.lookup.is_none(), claim.by);
+        let rank = (!locked, claim.entity.name != name, newcomer, claim.lookup.is_none(), claim.by);
         if ranks.get(&claim.entity.name).is_none_or(|best| rank < *best) {
             ranks.insert(claim.entity.name.clone(), rank);
             owners.wanted.insert(claim.entity.name.clone(), name.clone());

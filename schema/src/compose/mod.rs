@@ -56,6 +56,9 @@ pub struct Locks {
     pub types: BTreeMap<Name, Owner>,
     /// The services of root fields and of fields added to entities, by coordinate: `Query.user`.
     pub fields: BTreeMap<Name, Name>,
+    /// The entities, by their names in the graph, that services of others mean by a name: a newcomer that
+    /// calls its own entity so must not draw their edges to itself.
+    pub meanings: BTreeMap<Name, Name>,
 }
 
 /// Whose a type is.
@@ -95,7 +98,7 @@ pub fn compose(subgraphs: &[Subgraph], locks: &Locks) -> Composition {
         return Composition { supergraph: None, locks: locks.clone(), diagnostics: found };
     }
     supergraph.digest = Digest::of(text(&supergraph).as_bytes());
-    let locks = lock(locks.clone(), &draft, &supergraph);
+    let locks = lock(locks.clone(), &draft, &owners, &supergraph);
     Composition { supergraph: Some(supergraph), locks, diagnostics: found }
 }
 
@@ -123,7 +126,7 @@ fn member(subgraph: &Subgraph) -> Member {
 }
 
 /// The locks with the names that this graph gave away.
-fn lock(mut locks: Locks, draft: &name::Draft<'_>, graph: &Supergraph) -> Locks {
+fn lock(mut locks: Locks, draft: &name::Draft<'_>, owners: &entity::Owners, graph: &Supergraph) -> Locks {
     for (group, name) in draft.same.groups.iter().zip(&draft.names) {
         if graph.types.contains_key(name) {
             let service = draft.members[group.lead].service.clone();
@@ -131,6 +134,8 @@ fn lock(mut locks: Locks, draft: &name::Draft<'_>, graph: &Supergraph) -> Locks 
             locks.types.insert(name.clone(), owner);
         }
     }
+    let led_to = owners.wanted.iter().filter(|(_, name)| graph.entities.contains_key(*name));
+    locks.meanings.extend(led_to.map(|(wanted, name)| (wanted.clone(), name.clone())));
     let service = |by: usize| graph.members[by].service.clone();
     for Served { by, what } in &graph.roots {
         locks.fields.insert(coordinate(what.kind.as_str(), &what.field.name), service(*by));

@@ -102,3 +102,24 @@ fn a_reference_keeps_its_entity_when_another_of_the_name_comes() {
     "#]],
     );
 }
+
+#[test]
+fn a_reference_keeps_its_entity_also_once_the_other_was_there_before() {
+    let stub = query("author", "User", "message User { string pen_name = 1; }");
+    let accounts = USERS.replace("GetUser(", "GetAccount(");
+    let zoo = query("animal", "Animal", "message Animal { string name = 1; }");
+    come(
+        &[("books", &stub), ("users", USERS), ("orders", ORDERS), ("accounts", &accounts), ("zoo", &zoo)],
+        expect![[r#"
+            AccountsV1User: id: ID!, name: String!
+            Animal: name: String!
+            ListOrdersResponse: orders: [Order!]!
+            Order: number: Int64!, userId: ID!, buyer: UsersV1User <- users BatchGetUsers
+            Query: account(id): AccountsV1User <- accounts GetAccount, author: User <- books Author, orders(limit): ListOrdersResponse <- orders ListOrders, user(id): UsersV1User <- users GetUser, animal: Animal <- zoo Animal
+            User: penName: String!
+            UsersV1User: id: ID!, name: String!, orders(limit): [Order!] <- orders OrdersByUsers
+            warning[TYPE_NAME_TAKEN]: `User` of accounts (accounts.v1.User) is called `AccountsV1User`, because books has the name (books.v1.User). Give one of the messages another name when the longer one is not wanted.
+            warning[TYPE_NAME_TAKEN]: `User` of users (users.v1.User) is called `UsersV1User`, because books has the name (books.v1.User). Give one of the messages another name when the longer one is not wanted.
+        "#]],
+    );
+}

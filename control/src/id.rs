@@ -47,6 +47,13 @@ pub type ServiceName = Name<OfService>;
 /// One process of a service: `host-50051-1763700000`.
 pub type InstanceId = Name<OfInstance>;
 
+/// Where registrations are read: a name of the operator's, or [`SourceName::own`].
+pub type SourceName = Name<OfSource>;
+
+/// Marks a [`SourceName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfSource {}
+
 /// Marks a [`ServiceName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfService {}
@@ -59,6 +66,13 @@ impl<Kind> Name<Kind> {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl SourceName {
+    /// The gateway's own registry, wherever that is kept.
+    pub fn own() -> SourceName {
+        Name("turnout".into(), PhantomData)
     }
 }
 

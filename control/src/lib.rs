@@ -9,5 +9,7 @@ pub mod id;
 pub mod layout;
 pub mod lease;
 pub mod lineup;
+pub mod records;
 pub mod registration;
 pub mod registry;
+pub mod table;

@@ -9,7 +9,7 @@
 use turnout_schema::Digest;
 
 use crate::id::Version;
-use crate::registry::{Intent, Service};
+use crate::registry::{Service, Standing};
 
 /// A version that could be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +44,13 @@ pub fn undescribed(service: &Service) -> impl Iterator<Item = &Version> {
 
 /// Silence alone does not count as gone: a graph must not change because a heartbeat is late.
 fn runs(service: &Service, version: &Version) -> bool {
-    service
-        .instances
-        .values()
-        .any(|registered| registered.instance.version == *version && registered.instance.intent == Intent::Up)
+    service.instances.values().any(|registered| {
+        registered.instance.version == *version
+            && match registered.standing() {
+                Standing::Up | Standing::Held | Standing::Suspect => true,
+                Standing::Draining | Standing::Refused => false,
+            }
+    })
 }
 
 /// Higher is better.
@@ -62,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::registry::tests::registered;
-    use crate::registry::{Event, Snapshot, Why};
+    use crate::registry::{Event, Intent, Presence, Snapshot, Why};
 
     /// The order of versions that are given as `1.4.0` (runs), `1.4.0-` (nobody runs it), `1.4.0~` (drains),
     /// `1.4.0?` (silent) and `1.4.0!` (runs without descriptors).
@@ -77,7 +80,7 @@ mod tests {
                 Some('!') => instance.schema = None,
                 _ => {}
             }
-            one.silent = given.ends_with('?');
+            one.presence = if given.ends_with('?') { Presence::Silent } else { Presence::Here };
             let (service, id) = (one.instance.service.clone(), one.instance.id.clone());
             snapshot = snapshot.apply(&Event::Up(one));
             if given.ends_with('-') {

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use turnout_schema::Digest;
+use turnout_schema::{Diagnostic, Digest};
 
-use crate::id::{InstanceId, LeaseId, ServiceName, Timestamp, Version};
+use crate::id::{InstanceId, LeaseId, ServiceName, SourceName, Timestamp, Version};
 
 /// One process of one version of a service, as it described itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,24 +120,47 @@ impl Health {
     }
 }
 
+/// What is heard of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is registered, and its heartbeats arrive.
+    Here,
+    /// It is registered, and its heartbeats stopped arriving.
+    Silent,
+    /// Its registration ended without a goodbye. It may still answer, so it is kept for a while.
+    Missing,
+    /// Like `Missing`, but so many went at once that the registry is doubted and not they.
+    Held,
+}
+
 /// What the registry makes of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It takes calls and its heartbeats arrive.
     Up,
+    /// Its registration ended together with those of many others; it takes calls like one that is up.
+    Held,
     /// It said that it is about to go.
     Draining,
-    /// Its heartbeats stopped arriving; it is not gone yet.
+    /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
+    /// It contradicts what is known, and takes no calls.
+    Refused,
 }
 
 impl Standing {
+    /// All of them.
+    pub const ALL: [Standing; 5] =
+        [Standing::Up, Standing::Held, Standing::Draining, Standing::Suspect, Standing::Refused];
+
     /// The word that people and machines read.
     pub fn as_str(self) -> &'static str {
         match self {
             Standing::Up => "up",
+            Standing::Held => "held",
             Standing::Draining => "draining",
             Standing::Suspect => "suspect",
+            Standing::Refused => "refused",
         }
     }
 }
@@ -147,29 +170,35 @@ impl Standing {
 pub struct Registered {
     /// What it said.
     pub instance: Arc<Instance>,
-    /// What keeps it registered.
-    pub lease: LeaseId,
+    /// Where it said so.
+    pub source: SourceName,
+    /// What keeps it registered; `None` where it was written down without an end.
+    pub lease: Option<LeaseId>,
     /// Seconds without a heartbeat after which it goes.
     pub ttl_s: u16,
     /// When this registration was accepted.
     pub registered_at: Timestamp,
-    /// Whether heartbeats stopped arriving.
-    pub silent: bool,
+    /// What is heard of it.
+    pub presence: Presence,
+    /// Why it takes no calls although it is registered.
+    pub refused: Option<Arc<Diagnostic>>,
 }
 
 impl Registered {
     /// What the registry makes of it.
     pub fn standing(&self) -> Standing {
-        match (self.instance.intent, self.silent) {
-            (Intent::Draining, _) => Standing::Draining,
-            (Intent::Up, true) => Standing::Suspect,
-            (Intent::Up, false) => Standing::Up,
+        match (&self.refused, self.instance.intent, self.presence) {
+            (Some(_), _, _) => Standing::Refused,
+            (None, Intent::Draining, _) => Standing::Draining,
+            (None, Intent::Up, Presence::Here) => Standing::Up,
+            (None, Intent::Up, Presence::Held) => Standing::Held,
+            (None, Intent::Up, Presence::Silent | Presence::Missing) => Standing::Suspect,
         }
     }
 }
 
 /// What is known of a version, whether or not an instance of it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionRecord {
     /// Its descriptors, for ever; `None` while no instance has named any.
     pub digest: Option<Digest>,
@@ -191,12 +220,12 @@ pub struct Service {
 pub enum Event {
     /// An instance came, or changed what it says.
     Up(Registered),
-    /// Its heartbeats stopped arriving.
-    Silent(ServiceName, InstanceId),
-    /// They arrive again.
-    Heard(ServiceName, InstanceId),
+    /// Something else is heard of it than before.
+    Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
+    /// A version came to be known, or its descriptors did. The first digest of a version stays.
+    Version(ServiceName, Version, VersionRecord),
 }
 
 /// Why an instance went.
@@ -206,6 +235,8 @@ pub enum Why {
     Deregistered,
     /// Its lease ended.
     Expired,
+    /// Nothing keeps it registered any more, and it does not answer.
+    Lost,
 }
 
 impl Why {
@@ -214,6 +245,7 @@ impl Why {
         match self {
             Why::Deregistered => "deregistered",
             Why::Expired => "expired",
+            Why::Lost => "lost",
         }
     }
 }
@@ -260,8 +292,8 @@ impl Snapshot {
         let mut next = Snapshot { revision: self.revision + 1, services: self.services.clone() };
         match event {
             Event::Up(registered) => next.up(registered),
-            Event::Silent(service, id) => next.hear(service, id, true),
-            Event::Heard(service, id) => next.hear(service, id, false),
+            Event::Heard(service, id, presence) => next.hear(service, id, *presence),
+            Event::Version(service, version, record) => next.learn(service, version, *record),
             Event::Down(service, id, _) => {
                 if let Some(service) = next.services.get_mut(service) {
                     Arc::make_mut(service).instances.remove(id);
@@ -273,22 +305,31 @@ impl Snapshot {
 
     fn up(&mut self, registered: &Registered) {
         let instance = &registered.instance;
-        let service = Arc::make_mut(self.services.entry(instance.service.clone()).or_default());
         let digest = instance.schema.as_ref().map(|schema| schema.digest);
-        let record = service
-            .versions
-            .entry(instance.version.clone())
-            .or_insert(VersionRecord { digest, first_seen: registered.registered_at });
-        record.digest = record.digest.or(digest);
+        // What is refused must not decide what its version means.
+        let digest = digest.filter(|_| registered.refused.is_none());
+        let record = VersionRecord { digest, first_seen: registered.registered_at };
+        self.learn(&instance.service, &instance.version, record);
+        let service = Arc::make_mut(self.services.entry(instance.service.clone()).or_default());
         service.instances.insert(instance.id.clone(), registered.clone());
     }
 
-    fn hear(&mut self, service: &ServiceName, id: &InstanceId, silent: bool) {
+    fn learn(&mut self, service: &ServiceName, version: &Version, record: VersionRecord) {
+        let service = self.services.entry(service.clone()).or_default();
+        if service.versions.get(version).is_none_or(|known| known.digest.is_none() && record.digest.is_some())
+        {
+            let versions = &mut Arc::make_mut(service).versions;
+            let known = versions.entry(version.clone()).or_insert(record);
+            known.digest = known.digest.or(record.digest);
+        }
+    }
+
+    fn hear(&mut self, service: &ServiceName, id: &InstanceId, presence: Presence) {
         if let Some(service) = self.services.get_mut(service)
             && service.instances.contains_key(id)
             && let Some(registered) = Arc::make_mut(service).instances.get_mut(id)
         {
-            registered.silent = silent;
+            registered.presence = presence;
         }
     }
 }
@@ -317,10 +358,12 @@ pub(crate) mod tests {
         };
         Registered {
             instance: Arc::new(instance),
-            lease: LeaseId::from_random([1; 16]),
+            source: SourceName::own(),
+            lease: Some(LeaseId::from_random([1; 16])),
             ttl_s: 15,
             registered_at: Timestamp(1),
-            silent: false,
+            presence: Presence::Here,
+            refused: None,
         }
     }
 
@@ -370,9 +413,9 @@ pub(crate) mod tests {
         let catalog = registered("catalog", "a", "1.4.0");
         let (service, id) = (catalog.instance.service.clone(), catalog.instance.id.clone());
         let up = Snapshot::default().apply(&Event::Up(catalog));
-        let silent = up.apply(&Event::Silent(service.clone(), id.clone()));
+        let silent = up.apply(&Event::Heard(service.clone(), id.clone(), Presence::Silent));
         assert_eq!(silent.instance(&service, &id).unwrap().standing(), Standing::Suspect);
-        let heard = silent.apply(&Event::Heard(service.clone(), id.clone()));
+        let heard = silent.apply(&Event::Heard(service.clone(), id.clone(), Presence::Here));
         assert_eq!(heard.instance(&service, &id).unwrap().standing(), Standing::Up);
     }
 

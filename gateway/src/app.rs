@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use turnout_control::id::SourceName;
 use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
@@ -25,8 +26,9 @@ use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
+use crate::registry::embedded::{self, Embedded, Opened};
 use crate::registry::serve::Registrar;
-use crate::registry::{self, Embedded};
+use crate::registry::{Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -55,7 +57,10 @@ pub enum Error {
     Workers(#[source] std::io::Error),
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
-    Registry(#[source] registry::Error),
+    Registry(#[source] embedded::OpenError),
+    /// The process is told to stop while it starts.
+    #[error("stopped while starting")]
+    Stopped,
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
@@ -72,7 +77,7 @@ pub enum Error {
 pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
-    registry: Arc<Embedded>,
+    registry: Registry,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -88,8 +93,10 @@ impl App {
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
         let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Embedded::open(&directory, clock, grace)).await;
-        let registry = Arc::new(opened.unwrap_or(Err(registry::Error::Stopping)).map_err(Error::Registry)?);
+        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
+        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
+        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -140,7 +147,8 @@ impl App {
             ending: ending.clone(),
             telemetry,
         };
-        background.spawn(registry.expire(stop.clone()));
+        background.spawn(registry.store.clone().run(stop.clone()));
+        background.spawn(registry.hub.clone().run(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         let live = Live { terms, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
@@ -160,7 +168,7 @@ impl App {
     }
 
     /// What is registered.
-    pub fn registry(&self) -> &Arc<Embedded> {
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 

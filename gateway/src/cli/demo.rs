@@ -28,7 +28,7 @@ use super::serve::{self, Places};
 use super::{Failure, output};
 use crate::app::{App, Signals};
 use crate::launch::{FileChoice, Launch};
-use crate::registry::Embedded;
+use crate::registry::Registry;
 
 /// How long sample services may take to drain before the gateway stops without them.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -62,7 +62,8 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
 
     let logs = data.join("logs");
     let mut crew = Crew::default();
-    let before: Vec<LeaseId> = app.registry().snapshot().instances().map(|found| found.lease).collect();
+    let before: Vec<LeaseId> =
+        app.registry().snapshot().instances().filter_map(|found| found.lease).collect();
     let started = start(&mut crew, &app, &logs, !args.no_traffic);
     output::print(&greeting(&app, &data, started.is_ok() && !args.no_traffic, by_cargo));
     if let Err(failure) = started {
@@ -95,9 +96,10 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
 }
 
 /// Waits until as many instances came as the demo starts, those of an earlier run not counted.
-async fn all_registered(registry: Arc<Embedded>, before: Vec<LeaseId>) {
+async fn all_registered(registry: Registry, before: Vec<LeaseId>) {
     let fresh = |snapshot: &Arc<Snapshot>| {
-        snapshot.instances().filter(|found| !before.contains(&found.lease)).count() >= DEMO.len()
+        snapshot.instances().filter(|found| found.lease.is_none_or(|lease| !before.contains(&lease))).count()
+            >= DEMO.len()
     };
     // It only fails when the registry is gone, and then so is the demo.
     let _ = registry.changes().wait_for(fresh).await;

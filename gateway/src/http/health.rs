@@ -3,8 +3,6 @@
 //! Alive means that it answers. Ready means that it has started and is not stopping; it never depends
 //! on any one upstream, or one sick service would take all gateways out. `?verbose` tells each check.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -12,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
-use crate::registry::Embedded;
+use crate::registry::Registry;
 
 /// What readiness is made of.
 #[derive(Clone, Debug)]
@@ -20,7 +18,7 @@ pub struct Health {
     /// Cancelled when the gateway stops.
     pub stop: CancellationToken,
     /// What is registered.
-    pub registry: Arc<Embedded>,
+    pub registry: Registry,
 }
 
 /// `/livez` and `/readyz`.

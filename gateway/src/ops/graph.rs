@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::ops::{self, Facts};
-    use crate::registry::Embedded;
+    use crate::registry::embedded;
 
     const QUESTION: &str = "{ graph { digest generation members { service version } \
                             diagnostics { severity code message help service version } } }";
@@ -105,7 +105,7 @@ mod tests {
     async fn ask(report: Report) -> Value {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::start();
-        let registry = Arc::new(Embedded::open(directory.path(), clock, Duration::ZERO).unwrap());
+        let registry = embedded::alone(directory.path(), clock, Duration::ZERO).unwrap();
         let (_reports, graph) = watch::channel(Arc::new(report));
         let answer = ops::schema(Facts { registry, clock, graph }).execute(QUESTION).await;
         answer.into_result().unwrap().data

@@ -25,7 +25,7 @@ use turnout_schema::guard::{self, Limits};
 use crate::clock::Clock;
 use crate::http::body;
 use crate::reconcile::Report;
-use crate::registry::Embedded;
+use crate::registry::Registry;
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<view::Query, EmptyMutation, view::Subscription>;
@@ -36,7 +36,7 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// What is registered.
-    pub registry: Arc<Embedded>,
+    pub registry: Registry,
     /// When the gateway started.
     pub clock: Clock,
     /// How the graph stands.

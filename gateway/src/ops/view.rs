@@ -84,8 +84,12 @@ enum State {
     Up,
     /// It finishes what it has and gets no new calls.
     Draining,
-    /// Its heartbeats stopped arriving.
+    /// Its heartbeats stopped arriving, or its registration ended. It gets calls when nobody else is left.
     Suspect,
+    /// Its registration ended together with those of many others; it gets calls like one that is up.
+    Held,
+    /// It contradicts what is known, and gets no calls.
+    Refused,
 }
 
 #[Object]
@@ -158,8 +162,10 @@ fn instance(registered: &Registered) -> Instance {
         id: said.id.to_string(),
         state: match registered.standing() {
             Standing::Up => State::Up,
+            Standing::Held => State::Held,
             Standing::Draining => State::Draining,
             Standing::Suspect => State::Suspect,
+            Standing::Refused => State::Refused,
         },
         endpoints: said.endpoints.iter().map(turnout_control::registry::Endpoint::url).collect(),
         zone: said.endpoints.first().map(|endpoint| endpoint.zone.clone()).filter(|zone| !zone.is_empty()),

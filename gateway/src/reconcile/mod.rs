@@ -25,7 +25,7 @@ use turnout_schema::subgraph::Exposure;
 
 use crate::config::{Config, Expose};
 use crate::generation::{Callee, Generation, Graph};
-use crate::registry::Embedded;
+use crate::registry::Registry;
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 use pass::{Candidate, Composer, Pass};
@@ -67,7 +67,7 @@ impl Exposures {
 #[derive(Clone, Debug)]
 pub struct Sources {
     /// What is registered.
-    pub registry: Arc<Embedded>,
+    pub registry: Registry,
     /// Who is called; it is kept in step with the registry here and nowhere else.
     pub fleet: Arc<Fleet>,
     /// What of services is public. A change makes the graph anew.
@@ -112,7 +112,7 @@ pub async fn run(reconciler: Reconciler, stop: CancellationToken) {
 }
 
 /// Tells the fleet of every change as it comes.
-async fn follow(registry: &Embedded, fleet: &Fleet, stop: &CancellationToken) {
+async fn follow(registry: &Registry, fleet: &Fleet, stop: &CancellationToken) {
     let mut changes = registry.changes();
     loop {
         let snapshot = changes.borrow_and_update().clone();

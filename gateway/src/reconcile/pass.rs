@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use turnout_control::id::{ServiceName, Version};
 use turnout_control::lineup;
 use turnout_control::registry::Snapshot;
@@ -19,7 +20,7 @@ use turnout_schema::{Descriptors, Diagnostic, Digest, Severity, Subgraph};
 use super::Exposures;
 use super::report::Finding;
 use crate::generation::Graph;
-use crate::registry::Embedded;
+use crate::registry::Registry;
 use crate::telemetry::chain;
 
 /// A version as it is read: everything that decides what it offers.
@@ -89,7 +90,7 @@ type Candidates = BTreeMap<ServiceName, Vec<Candidate>>;
 
 impl Composer {
     /// Looks at what is registered. Blocks.
-    pub(super) fn look(&mut self, registry: &Embedded, snapshot: &Snapshot, exposures: &Exposures) -> Pass {
+    pub(super) fn look(&mut self, registry: &Registry, snapshot: &Snapshot, exposures: &Exposures) -> Pass {
         let candidates = candidates(snapshot, exposures);
         let undescribed = undescribed(snapshot);
         if let Some(settled) = self.settled.as_ref().filter(|settled| settled.holds(&candidates)) {
@@ -118,7 +119,7 @@ impl Composer {
     /// The best of a service's candidates that can be read.
     fn first_readable(
         &mut self,
-        registry: &Embedded,
+        registry: &Registry,
         candidates: &[Candidate],
         decision: &mut Decision,
     ) -> Option<(Candidate, Arc<Reading>)> {
@@ -134,14 +135,14 @@ impl Composer {
     /// Descriptors never change, so an answer stays, unless it was the disk that failed.
     fn read(
         &mut self,
-        registry: &Embedded,
+        registry: &Registry,
         candidate: &Candidate,
         decision: &mut Decision,
     ) -> Result<Arc<Reading>, Diagnostic> {
         if let Some(known) = self.readings.get(candidate) {
             return known.clone();
         }
-        let bytes = registry.schema(candidate.digest).map_err(|error| {
+        let bytes = Handle::current().block_on(registry.store.schema(candidate.digest)).map_err(|error| {
             decision.again = true;
             unreadable(&format!("they cannot be fetched: {}", chain(&error)))
         })?;
@@ -176,7 +177,7 @@ impl Composer {
     /// possible. As many compositions as there are candidates, but only when something is unfit.
     fn make_without_unfit(
         &mut self,
-        registry: &Embedded,
+        registry: &Registry,
         candidates: &Candidates,
         decision: &mut Decision,
     ) -> Made {

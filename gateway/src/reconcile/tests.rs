@@ -20,12 +20,13 @@ use turnout_schema::guard::Limits;
 
 use super::*;
 use crate::clock::Clock;
+use crate::registry::embedded;
 
 /// A change is seen within a third of a second; this is for a machine that has much else to do.
 const SEEN: Duration = Duration::from_secs(10);
 
 struct World {
-    registry: Arc<Embedded>,
+    registry: Registry,
     published: Published,
     exposures: watch::Sender<Exposures>,
     stop: CancellationToken,
@@ -40,8 +41,7 @@ impl World {
 
     #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for its end")]
     async fn over(directory: TempDir) -> World {
-        let registry = Embedded::open(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
-        let registry = Arc::new(registry);
+        let registry = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
         let annotated = Exposures { services: BTreeMap::new(), others: Exposure::Annotated };
         let (exposures, exposures_now) = watch::channel(annotated);
         let (reconciler, published) = new(Sources {
@@ -80,17 +80,16 @@ impl World {
     }
 
     /// Registers an instance of a sample service.
-    fn up(&self, service: &str, version: &str, id: &str) -> LeaseId {
+    async fn up(&self, service: &str, version: &str, id: &str) -> LeaseId {
         let bytes = turnout_samples::descriptors(service, version).unwrap();
-        self.up_with(service, version, id, Some(bytes))
+        self.up_with(service, version, id, Some(bytes)).await
     }
 
-    fn up_with(&self, service: &str, version: &str, id: &str, bytes: Option<&[u8]>) -> LeaseId {
-        let schema = bytes.map(|bytes| {
-            let digest = Digest::of(bytes);
-            self.registry.put_schema(digest, bytes).unwrap();
-            SchemaRef { digest, services: Vec::new() }
-        });
+    async fn up_with(&self, service: &str, version: &str, id: &str, bytes: Option<&[u8]>) -> LeaseId {
+        if let Some(bytes) = bytes {
+            self.put_schema(bytes).await;
+        }
+        let schema = bytes.map(|bytes| SchemaRef { digest: Digest::of(bytes), services: Vec::new() });
         let instance = Instance {
             service: service.parse().unwrap(),
             id: id.parse().unwrap(),
@@ -108,11 +107,16 @@ impl World {
             health: Health::None,
             meta: BTreeMap::new(),
         };
-        self.registry.register(&Registration { instance, ttl_s: 60 }).unwrap().lease
+        self.registry.store.register(Registration { instance, ttl_s: 60 }).await.unwrap().lease
     }
 
-    fn down(&self, service: &str, id: &str, lease: LeaseId) {
-        self.registry.deregister(&service.parse().unwrap(), &id.parse().unwrap(), lease).unwrap();
+    async fn down(&self, service: &str, id: &str, lease: LeaseId) {
+        self.registry.store.deregister(service.parse().unwrap(), id.parse().unwrap(), lease).await.unwrap();
+    }
+
+    async fn put_schema(&self, bytes: &[u8]) {
+        let bytes = bytes::Bytes::copy_from_slice(bytes);
+        self.registry.store.put_schema(Digest::of(&bytes), bytes).await.unwrap();
     }
 }
 
@@ -185,9 +189,9 @@ async fn nothing_registered_is_nothing_served() {
 #[tokio::test]
 async fn a_newcomer_joins_the_graph() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
-    world.up("users", "2.0.0", "b");
+    world.up("users", "2.0.0", "b").await;
     let report = world.seen().await;
     assert_eq!(members(&report), ["catalog 1.4.0", "users 2.0.0"]);
     assert_eq!(report.generation, 2);
@@ -204,17 +208,17 @@ async fn a_newcomer_joins_the_graph() {
 #[tokio::test]
 async fn instances_that_come_and_go_compose_nothing() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     let before = world.seen().await;
     assert_eq!(before.compositions, 1);
     for round in 0..20 {
         let id = format!("churn{round}");
-        let lease = world.up("catalog", "1.4.0", &id);
+        let lease = world.up("catalog", "1.4.0", &id).await;
         world.seen().await;
-        world.down("catalog", &id, lease);
+        world.down("catalog", &id, lease).await;
     }
     // A lower version changes nothing either.
-    world.up("catalog", "1.3.0", "old");
+    world.up("catalog", "1.3.0", "old").await;
     let after = world.seen().await;
     assert!(after.revision > before.revision);
     assert_eq!((after.compositions, after.generation), (1, 1));
@@ -227,7 +231,7 @@ async fn a_burst_of_registrations_is_composed_together() {
     for (service, version) in
         [("catalog", "1.4.0"), ("users", "2.0.0"), ("orders", "2.1.0"), ("math", "1.0.0")]
     {
-        world.up(service, version, "a");
+        world.up(service, version, "a").await;
     }
     let report = world.seen().await;
     assert_eq!(report.members.len(), 4);
@@ -239,12 +243,12 @@ async fn a_burst_of_registrations_is_composed_together() {
 #[tokio::test]
 async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     world.seen().await;
     let old = world.generation();
     let raw = "\"{ __typename }\"";
     let prepared = old.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
-    world.up("catalog", "1.5.0", "b");
+    world.up("catalog", "1.5.0", "b").await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
     let new = world.generation();
     assert_ne!(old.supergraph.digest, new.supergraph.digest);
@@ -257,10 +261,10 @@ async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
 #[tokio::test]
 async fn the_last_instance_of_a_version_leaves_the_graph_to_one_that_runs() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
-    let lease = world.up("catalog", "1.5.0", "b");
+    world.up("catalog", "1.4.0", "a").await;
+    let lease = world.up("catalog", "1.5.0", "b").await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
-    world.down("catalog", "b", lease);
+    world.down("catalog", "b", lease).await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
     world.stop().await;
 }
@@ -268,7 +272,7 @@ async fn the_last_instance_of_a_version_leaves_the_graph_to_one_that_runs() {
 #[tokio::test]
 async fn an_upgrade_whose_descriptors_are_broken_changes_nothing() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     let directory = world.stop().await;
     // The file is damaged: the newcomer's descriptors are there, and cannot be linked.
     let world = World::over(directory).await;
@@ -276,11 +280,11 @@ async fn an_upgrade_whose_descriptors_are_broken_changes_nothing() {
     let file = rusqlite::Connection::open(world.directory.path().join("registry.sqlite")).unwrap();
     let bytes = turnout_samples::descriptors("catalog", "1.5.0").unwrap();
     let digest = Digest::of(bytes);
-    world.registry.put_schema(digest, bytes).unwrap();
+    world.put_schema(bytes).await;
     let broken = file.execute("UPDATE schemas SET bytes = x'0a0aff' WHERE digest = ?1", [digest.to_string()]);
     assert_eq!(broken.unwrap(), 1);
-    world.up("catalog", "1.5.0", "b");
-    world.up("users", "2.0.0", "c");
+    world.up("catalog", "1.5.0", "b").await;
+    world.up("users", "2.0.0", "c").await;
     let after = world.seen().await;
     assert_eq!(members(&after), ["catalog 1.4.0", "users 2.0.0"]);
     assert_eq!(codes(&after, turnout_schema::Severity::Error), ["DESCRIPTORS_UNREADABLE"]);
@@ -295,19 +299,19 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
     let monster_name = "monster".parse().unwrap();
     let services = BTreeMap::from([(monster_name, Exposure::All)]);
     world.exposures.send_replace(Exposures { services, others: Exposure::Annotated });
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     world.seen().await;
-    world.up_with("monster", "1.0.0", "m", Some(&monster()));
-    world.up("users", "2.0.0", "b");
+    world.up_with("monster", "1.0.0", "m", Some(&monster())).await;
+    world.up("users", "2.0.0", "b").await;
     let report = world.until(|report| report.members.len() == 2).await;
     assert_eq!(members(&report), ["catalog 1.4.0", "users 2.0.0"]);
     assert!(codes(&report, turnout_schema::Severity::Error).contains(&"VERSION_UNFIT"), "{report:?}");
     // What was decided stays decided.
-    let lease = world.up_with("monster", "1.0.0", "m2", Some(&monster()));
+    let lease = world.up_with("monster", "1.0.0", "m2", Some(&monster())).await;
     assert_eq!(world.seen().await.compositions, report.compositions);
-    world.down("monster", "m2", lease);
+    world.down("monster", "m2", lease).await;
     // And is told no more once the service has a version that fits.
-    world.up("catalog", "1.5.0", "c");
+    world.up("catalog", "1.5.0", "c").await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.5.0", "users 2.0.0"]);
     world.stop().await;
 }
@@ -315,8 +319,8 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
 #[tokio::test]
 async fn a_service_without_descriptors_is_told_about_and_left_out() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
-    world.up_with("users", "2.0.0", "b", None);
+    world.up("catalog", "1.4.0", "a").await;
+    world.up_with("users", "2.0.0", "b", None).await;
     let report = world.seen().await;
     assert_eq!(members(&report), ["catalog 1.4.0"]);
     assert_eq!(codes(&report, turnout_schema::Severity::Error), ["SCHEMA_MISSING"]);
@@ -326,9 +330,9 @@ async fn a_service_without_descriptors_is_told_about_and_left_out() {
 #[tokio::test]
 async fn a_service_that_offers_nothing_changes_no_graph() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     let before = world.seen().await;
-    world.up_with("monster", "1.0.0", "m", Some(&monster()));
+    world.up_with("monster", "1.0.0", "m", Some(&monster())).await;
     let after = world.seen().await;
     assert_eq!((after.generation, after.digest), (before.generation, before.digest));
     world.stop().await;
@@ -337,7 +341,7 @@ async fn a_service_that_offers_nothing_changes_no_graph() {
 #[tokio::test]
 async fn what_an_operator_opens_appears_without_a_registration() {
     let world = World::start().await;
-    world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0"));
+    world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0")).await;
     world.seen().await;
     let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
     let before = world.published.reports.borrow().compositions;
@@ -381,7 +385,7 @@ async fn what_an_operator_closes_is_served_no_more_even_when_nothing_else_is() {
     let world = World::start().await;
     let to = |others| world.exposures.send_replace(Exposures { services: BTreeMap::new(), others });
     to(Exposure::All);
-    world.up_with("plain", "1.0.0", "p", Some(&plain()));
+    world.up_with("plain", "1.0.0", "p", Some(&plain())).await;
     world.until(|report| members(report) == ["plain 1.0.0"]).await;
     let before = world.generation();
     to(Exposure::Annotated);
@@ -397,10 +401,10 @@ async fn what_an_operator_closes_is_served_no_more_even_when_nothing_else_is() {
 #[tokio::test]
 async fn a_version_that_offers_nothing_leaves_what_serves() {
     let world = World::start().await;
-    let lease = world.up("catalog", "1.4.0", "a");
+    let lease = world.up("catalog", "1.4.0", "a").await;
     let before = world.seen().await;
-    world.up_with("catalog", "1.6.0", "b", Some(&plain()));
-    world.down("catalog", "a", lease);
+    world.up_with("catalog", "1.6.0", "b", Some(&plain())).await;
+    world.down("catalog", "a", lease).await;
     let after = world.seen().await;
     assert_eq!((members(&after), after.digest), (members(&before), before.digest));
     assert!(codes(&after, turnout_schema::Severity::Error).contains(&"GRAPH_KEPT"), "{after:?}");
@@ -410,7 +414,7 @@ async fn a_version_that_offers_nothing_leaves_what_serves() {
 #[tokio::test]
 async fn a_restart_serves_what_was_registered_before_it() {
     let world = World::start().await;
-    world.up("catalog", "1.4.0", "a");
+    world.up("catalog", "1.4.0", "a").await;
     let before = world.seen().await;
     let directory = world.stop().await;
     let world = World::over(directory).await;

@@ -49,10 +49,12 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use turnout_control::registry::Presence;
+
     use super::*;
 
     fn silent(id: &str) -> Event {
-        Event::Silent("catalog".parse().unwrap(), id.parse().unwrap())
+        Event::Heard("catalog".parse().unwrap(), id.parse().unwrap(), Presence::Silent)
     }
 
     fn at(revision: u64) -> Arc<Snapshot> {

@@ -20,7 +20,7 @@ use turnout_control::registry::Standing;
 
 use super::meters::{Meters, Series, Timed};
 use crate::generation::Generation;
-use crate::registry::Embedded;
+use crate::registry::Registry;
 
 /// The meters, and the text that Prometheus reads.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Metrics {
     }
 
     /// Lets Prometheus see what is registered, as it is when it asks.
-    pub fn watch_registry(&self, registry: &Arc<Embedded>) {
+    pub fn watch_registry(&self, registry: &Registry) {
         let meter = self.meter();
         let of = registry.clone();
         meter
@@ -47,7 +47,7 @@ impl Metrics {
             .with_description("Registered instances by state")
             .with_callback(move |gauge| {
                 let snapshot = of.snapshot();
-                for state in [Standing::Up, Standing::Draining, Standing::Suspect] {
+                for state in Standing::ALL {
                     let count = snapshot.instances().filter(|found| found.standing() == state).count();
                     let count = u64::try_from(count).unwrap_or(u64::MAX);
                     gauge.observe(count, &[KeyValue::new("state", state.as_str())]);

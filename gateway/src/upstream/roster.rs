@@ -76,9 +76,12 @@ impl Roster {
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
             .filter_map(|(registered, address)| self.member(registered, address, equipment))
             .collect();
-        let up = members.iter().any(|member| member.standing == Standing::Up);
-        let wanted = if up { Standing::Up } else { Standing::Suspect };
-        let able = || members.iter().filter(|member| member.standing == wanted);
+        let up = |member: &&Member| matches!(member.standing, Standing::Up | Standing::Held);
+        let some_up = members.iter().any(|member| up(&member));
+        let able = || {
+            let suspect = |member: &&Member| !some_up && member.standing == Standing::Suspect;
+            members.iter().filter(move |member| up(member) || suspect(member))
+        };
         let weighed = able().any(|member| member.weight > 0);
         let takers = able()
             .filter(|member| member.weight > 0 || !weighed)

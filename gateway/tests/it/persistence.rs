@@ -48,7 +48,8 @@ async fn two_gateways_never_share_a_data_directory() {
     let data = tempfile::tempdir().unwrap();
     let first = Gateway::start(data.path()).await;
     let clock = turnout::clock::Clock::start();
-    let taken = turnout::registry::Embedded::open(data.path(), clock, std::time::Duration::ZERO).unwrap_err();
+    let taken =
+        turnout::registry::embedded::alone(data.path(), clock, std::time::Duration::ZERO).unwrap_err();
     assert!(taken.to_string().starts_with("another turnout uses the data directory"), "{taken}");
     first.stop().await;
 }

@@ -8,7 +8,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, HelpLink, StatusExt};
 use turnout_control::id::LeaseId;
 use turnout_control::registration;
-use turnout_control::registry::{Event, Health, Intent, Registered, Snapshot, Standing, Why};
+use turnout_control::registry::{Event, Health, Registered, Snapshot, Standing, Why};
 use turnout_proto::registry::v1::registry_server::{self, RegistryServer};
 use turnout_proto::registry::v1::watch_response::{self, down};
 use turnout_proto::registry::v1::{
@@ -24,7 +24,6 @@ use crate::clock::prost_timestamp;
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::registry::Changes;
-use crate::registry::embedded::blocking;
 
 /// The service, for a router.
 pub fn service(registrar: Registrar) -> RegistryServer<impl registry_server::Registry> {
@@ -52,9 +51,7 @@ impl registry_server::Registry for Grpc {
         caller.may_register(&raw.service)?;
         let terms = self.0.terms.borrow().clone();
         let registration = registration::read(&raw, &terms).map_err(Trouble::mistakes)?;
-        let granted = blocking(&self.0.registry, move |registry| registry.register(&registration))
-            .await
-            .map_err(Trouble::from)?;
+        let granted = self.0.registry.store.register(registration).await.map_err(Trouble::from)?;
         Ok(Response::new(RegisterResponse {
             lease: granted.lease.to_string(),
             ttl_seconds: granted.ttl_s.into(),
@@ -86,9 +83,7 @@ impl registry_server::Registry for Grpc {
             async move {
                 let lease = beat?.lease;
                 let ttl_s = match lease.parse::<LeaseId>() {
-                    Ok(id) => blocking(&registry, move |registry| registry.renew(id))
-                        .await
-                        .map_err(Trouble::from)?,
+                    Ok(id) => registry.store.renew(id).await.map_err(Trouble::from)?,
                     Err(_) => None,
                 };
                 Ok(KeepAliveResponse { lease, ttl_seconds: ttl_s.unwrap_or_default().into() })
@@ -107,9 +102,7 @@ impl registry_server::Registry for Grpc {
         let id = request.id.parse().map_err(|error| Trouble::name("id", &error))?;
         let lease = request.lease.parse().map_err(|error| Trouble::name("lease", &error))?;
         caller.may_register(&request.service)?;
-        let revision = blocking(&self.0.registry, move |registry| registry.deregister(&service, &id, lease))
-            .await
-            .map_err(Trouble::from)?;
+        let revision = self.0.registry.store.deregister(service, id, lease).await.map_err(Trouble::from)?;
         Ok(Response::new(DeregisterResponse { revision }))
     }
 
@@ -118,10 +111,8 @@ impl registry_server::Registry for Grpc {
         request: Request<HasSchemaRequest>,
     ) -> Result<Response<HasSchemaResponse>, Status> {
         let digest = request.into_inner().digest.parse().map_err(|error| Trouble::digest(&error))?;
-        let stored = blocking(&self.0.registry, move |registry| registry.has_schema(digest))
-            .await
-            .map_err(Trouble::from)?;
-        Ok(Response::new(HasSchemaResponse { stored }))
+        let services = self.0.registry.store.schema_services(digest).await.map_err(Trouble::from)?;
+        Ok(Response::new(HasSchemaResponse { stored: services.is_some() }))
     }
 
     async fn put_schema(
@@ -131,9 +122,7 @@ impl registry_server::Registry for Grpc {
         let collected = tokio::time::timeout(body::TIMEOUT, collect(request.into_inner())).await;
         let slow = || Status::from(Trouble::from(body::Error::TooSlow));
         let (digest, bytes) = collected.map_err(|_| slow())??;
-        let stored = blocking(&self.0.registry, move |registry| registry.put_schema(digest, &bytes))
-            .await
-            .map_err(Trouble::from)?;
+        let stored = self.0.registry.store.put_schema(digest, bytes.into()).await.map_err(Trouble::from)?;
         Ok(Response::new(PutSchemaResponse {
             digest: stored.digest.to_string(),
             services: stored.services,
@@ -205,7 +194,7 @@ impl Watching {
     async fn next(&mut self) -> Option<(u64, Vec<WatchResponse>)> {
         loop {
             self.nudges.mark_unchanged();
-            match self.at.registry.after(self.seen) {
+            match self.at.registry.hub.after(self.seen) {
                 Changes::Snapshot(snapshot) => return Some((snapshot.revision, vec![whole(&snapshot)])),
                 Changes::Events(events) if !events.is_empty() => {
                     let snapshot = self.at.registry.snapshot();
@@ -235,18 +224,18 @@ fn whole(snapshot: &Snapshot) -> WatchResponse {
 fn change(snapshot: &Snapshot, revision: u64, event: &Event) -> Option<WatchResponse> {
     let change = match event {
         Event::Up(registered) => watch_response::Change::Up(instance(registered)),
-        Event::Silent(service, id) | Event::Heard(service, id) => {
-            watch_response::Change::Up(instance(snapshot.instance(service, id)?))
-        }
+        Event::Heard(service, id, _) => watch_response::Change::Up(instance(snapshot.instance(service, id)?)),
         Event::Down(service, id, why) => watch_response::Change::Down(watch_response::Down {
             service: service.to_string(),
             id: id.to_string(),
             why: match why {
                 Why::Deregistered => down::Why::Deregistered,
                 Why::Expired => down::Why::Expired,
+                Why::Lost => down::Why::Lost,
             }
             .into(),
         }),
+        Event::Version(..) => return None,
     };
     Some(WatchResponse { revision, change: Some(change) })
 }
@@ -256,6 +245,7 @@ fn raw(instance: wire::Instance, ttl_seconds: u32) -> registration::Raw {
         wire::instance::State::Unspecified | wire::instance::State::Up => "up",
         wire::instance::State::Draining => "draining",
         wire::instance::State::Suspect => "suspect",
+        wire::instance::State::Refused => "refused",
     };
     let health = match instance.health() {
         wire::instance::Health::Unspecified | wire::instance::Health::Grpc => "grpc",
@@ -297,10 +287,11 @@ fn instance(registered: &Registered) -> wire::Instance {
             services: schema.services.clone(),
         }),
         weight: Some(instance.weight.into()),
-        state: match (registered.standing(), instance.intent) {
-            (Standing::Suspect, _) => wire::instance::State::Suspect,
-            (_, Intent::Draining) => wire::instance::State::Draining,
-            (_, Intent::Up) => wire::instance::State::Up,
+        state: match registered.standing() {
+            Standing::Up => wire::instance::State::Up,
+            Standing::Draining => wire::instance::State::Draining,
+            Standing::Held | Standing::Suspect => wire::instance::State::Suspect,
+            Standing::Refused => wire::instance::State::Refused,
         }
         .into(),
         health: match instance.health {

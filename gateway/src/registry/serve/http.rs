@@ -1,6 +1,5 @@
 //! The registration API over HTTP with JSON, made for a few lines of any language, or for curl.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,9 +21,9 @@ use super::{Kind, Trouble};
 use crate::clock::rfc3339;
 use crate::http::access::Caller;
 use crate::http::body;
-use crate::registry::embedded::{Granted, blocking};
+
 use crate::registry::native::Native;
-use crate::registry::{Changes, Embedded};
+use crate::registry::{Changes, Granted, Registry};
 
 /// The largest registration: the native layout's bound.
 const INSTANCE_BYTES_MAX: usize = 16 << 10;
@@ -36,7 +35,7 @@ const WAIT_DEFAULT_S: u64 = 30;
 #[derive(Clone, Debug)]
 pub struct Registrar {
     /// Where registrations are kept.
-    pub registry: Arc<Embedded>,
+    pub registry: Registry,
     /// Which are taken; may change while the gateway runs.
     pub terms: tokio::sync::watch::Receiver<Terms>,
     /// Ends waiting watchers when the gateway stops.
@@ -65,7 +64,7 @@ async fn put_schema(
     // The body before everything: an answer to someone who still sends is lost with the connection.
     let bytes = body::read(&headers, body, BYTES_MAX).await?;
     let digest: Digest = digest.parse().map_err(|error| Trouble::digest(&error))?;
-    let stored = blocking(&at.registry, move |registry| registry.put_schema(digest, &bytes)).await?;
+    let stored = at.registry.store.put_schema(digest, bytes).await?;
     let status = if stored.created { StatusCode::CREATED } else { StatusCode::OK };
     let answer = json!({
         "digest": stored.digest.to_string(), "services": stored.services, "created": stored.created,
@@ -75,15 +74,15 @@ async fn put_schema(
 
 async fn get_schema(State(at): State<Registrar>, Path(digest): Path<String>) -> Answer {
     let digest: Digest = digest.parse().map_err(|error| Trouble::digest(&error))?;
-    let bytes = blocking(&at.registry, move |registry| registry.schema(digest)).await?;
+    let bytes = at.registry.store.schema(digest).await?;
     let bytes = bytes.ok_or_else(Trouble::unknown_schema)?;
     Ok(([(header::CONTENT_TYPE, "application/x-protobuf")], bytes).into_response())
 }
 
 async fn head_schema(State(at): State<Registrar>, Path(digest): Path<String>) -> Answer {
     let digest: Digest = digest.parse().map_err(|error| Trouble::digest(&error))?;
-    let stored = blocking(&at.registry, move |registry| registry.has_schema(digest)).await?;
-    Ok(if stored { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response())
+    let stored = at.registry.store.schema_services(digest).await?;
+    Ok(if stored.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND }.into_response())
 }
 
 #[derive(Deserialize)]
@@ -114,7 +113,7 @@ async fn register(
     let unknown: Vec<Diagnostic> = native.unknown().map(unknown_field).collect();
     let terms = at.terms.borrow().clone();
     let registration = native.read_as(&service, &id, ttl_s, &terms).map_err(Trouble::mistakes)?;
-    let mut granted = blocking(&at.registry, move |registry| registry.register(&registration)).await?;
+    let mut granted = at.registry.store.register(registration).await?;
     granted.findings.extend(unknown);
     Ok(Json(Granting::from(granted)).into_response())
 }
@@ -183,13 +182,13 @@ async fn deregister(
     caller.may_register(service.as_str())?;
     let lease: LeaseId =
         query.lease.unwrap_or_default().parse().map_err(|error| Trouble::name("lease", &error))?;
-    let revision = blocking(&at.registry, move |registry| registry.deregister(&service, &id, lease)).await?;
+    let revision = at.registry.store.deregister(service, id, lease).await?;
     Ok(Json(json!({ "revision": revision })).into_response())
 }
 
 async fn keepalive(State(at): State<Registrar>, Path(lease): Path<String>) -> Answer {
     let id: LeaseId = lease.parse().map_err(|_| Trouble::unknown_lease())?;
-    let ttl_s = blocking(&at.registry, move |registry| registry.renew(id)).await?;
+    let ttl_s = at.registry.store.renew(id).await?;
     let ttl_s = ttl_s.ok_or_else(Trouble::unknown_lease)?;
     Ok(Json(json!({ "lease": lease, "ttl": ttl_s })).into_response())
 }
@@ -247,7 +246,7 @@ async fn watch(State(at): State<Registrar>, Query(query): Query<WatchQuery>) -> 
     let Some(cursor) = cursor else { return Ok(Json(whole(&at.registry.snapshot())).into_response()) };
     loop {
         nudges.mark_unchanged();
-        match at.registry.after(cursor) {
+        match at.registry.hub.after(cursor) {
             Changes::Snapshot(snapshot) => return Ok(Json(whole(&snapshot)).into_response()),
             Changes::Events(events) if !events.is_empty() => {
                 return Ok(Json(changed(&at.registry.snapshot(), &events)).into_response());
@@ -283,7 +282,7 @@ fn event_json(snapshot: &Snapshot, revision: u64, event: &Event) -> Option<Value
         Event::Up(registered) => {
             Some(json!({ "type": "up", "revision": revision, "instance": instance(registered) }))
         }
-        Event::Silent(service, id) | Event::Heard(service, id) => {
+        Event::Heard(service, id, _) => {
             let registered = snapshot.instance(service, id)?;
             Some(json!({ "type": "up", "revision": revision, "instance": instance(registered) }))
         }
@@ -291,6 +290,7 @@ fn event_json(snapshot: &Snapshot, revision: u64, event: &Event) -> Option<Value
             "type": "down", "revision": revision, "service": service.as_str(), "id": id.as_str(),
             "why": why.as_str(),
         })),
+        Event::Version(..) => None,
     }
 }
 

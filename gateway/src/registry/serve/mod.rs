@@ -12,7 +12,7 @@ pub use self::http::{Registrar, router};
 use turnout_control::id;
 use turnout_control::registration::{Mistake, Refusal};
 
-use super::embedded::Error;
+use super::Error;
 use crate::telemetry::chain;
 
 /// What a registering service is told.
@@ -126,7 +126,13 @@ impl From<Error> for Trouble {
                 error.to_string(),
                 "Only the process that registered an instance can remove it; the lease ends by itself.",
             ),
-            Error::Directory(..) | Error::Taken(_) | Error::Store(_) | Error::Stopping => {
+            Error::Conflict(_) => Trouble::new(
+                Kind::Conflict,
+                "CHANGED_MEANWHILE",
+                error.to_string(),
+                "Read it again, and decide anew.",
+            ),
+            Error::Unavailable(..) | Error::Stopping => {
                 tracing::error!(error = %chain(&error), "the registry failed");
                 Trouble::new(
                     Kind::Unavailable,

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::{LeaseId, Timestamp};
-use turnout_control::registry::{Endpoint as Address, Health, Instance, Intent, Scheme, Snapshot};
+use turnout_control::id::{LeaseId, SourceName, Timestamp};
+use turnout_control::registry::{Endpoint as Address, Health, Instance, Intent, Presence, Scheme, Snapshot};
 
 use super::*;
 use crate::upstream::connection;
@@ -90,10 +90,12 @@ fn registered(port: u16) -> Registered {
     };
     Registered {
         instance: Arc::new(instance),
-        lease: LeaseId::from_random([port as u8; 16]),
+        source: SourceName::own(),
+        lease: Some(LeaseId::from_random([port as u8; 16])),
         ttl_s: 15,
         registered_at: Timestamp(1),
-        silent: false,
+        presence: Presence::Here,
+        refused: None,
     }
 }
 
@@ -453,7 +455,7 @@ async fn who_drains_gets_no_new_calls_and_who_is_silent_only_when_nobody_else_is
     let world = World::new([QUICK; 3]);
     let mut draining = registered(1);
     Arc::make_mut(&mut draining.instance).intent = Intent::Draining;
-    let silent = Registered { silent: true, ..registered(2) };
+    let silent = Registered { presence: Presence::Silent, ..registered(2) };
     world.fleet.apply(&snapshot([draining.clone(), silent.clone(), registered(3)]));
     world.load(100, 1, Safety::ReadOnly).await;
     assert_eq!((world.had(1), world.had(2), world.had(3)), (0, 0, 100));

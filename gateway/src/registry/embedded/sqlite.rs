@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use turnout_control::id::{ServiceName, Timestamp};
+use turnout_control::id::{InstanceId, ServiceName, SourceName, Timestamp, Version};
 use turnout_control::registration::Terms;
-use turnout_control::registry::{Event, Registered, Service, Snapshot, VersionRecord};
+use turnout_control::registry::{Presence, Registered, Service, Snapshot, VersionRecord};
 use turnout_schema::{Descriptors, Digest};
 
-use super::native::Native;
+use crate::registry::native::Native;
 
 /// The layout of the file; a newer one is refused rather than guessed at.
 const FORMAT: i64 = 1;
@@ -49,6 +49,17 @@ pub enum Error {
     /// A row is not what this build writes.
     #[error("row {0}: {1}")]
     Row(String, String),
+}
+
+/// A change of what the file holds.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// An instance, under its service and id, with its version.
+    Put(Registered),
+    /// An instance goes.
+    Remove(ServiceName, InstanceId),
+    /// A version, or its descriptors.
+    Version(ServiceName, Version, VersionRecord),
 }
 
 pub(super) struct Sqlite {
@@ -119,10 +130,10 @@ impl Sqlite {
     }
 
     /// Writes the changes and the revision after them, all or nothing.
-    pub(super) fn commit(&mut self, revision: u64, events: &[Event]) -> Result<(), Error> {
+    pub(super) fn commit(&mut self, revision: u64, changes: &[Change]) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
-        for event in events {
-            write(&transaction, event)?;
+        for change in changes {
+            write(&transaction, change)?;
         }
         transaction.execute("UPDATE revision SET value = ?1", [integer(revision)])?;
         transaction.commit()?;
@@ -178,48 +189,66 @@ fn instance(row: &Row<'_>, terms: &Terms) -> Result<Registered, Error> {
     )?;
     Ok(Registered {
         instance: Arc::new(read.instance),
-        lease: parse(&key, &lease)?,
+        source: SourceName::own(),
+        lease: Some(parse(&key, &lease)?),
         ttl_s: read.ttl_s,
         registered_at: timestamp(row.get(4)?),
-        silent: false,
+        presence: Presence::Here,
+        refused: None,
     })
 }
 
-fn write(transaction: &Transaction<'_>, event: &Event) -> Result<(), Error> {
-    match event {
-        Event::Up(registered) => {
+fn write(transaction: &Transaction<'_>, change: &Change) -> Result<(), Error> {
+    match change {
+        Change::Put(registered) => {
             let instance = &registered.instance;
-            let (service, version) = (instance.service.as_str(), instance.version.to_string());
-            let digest = instance.schema.as_ref().map(|schema| schema.digest.to_string());
-            let at = integer(registered.registered_at.0);
-            transaction.execute(
-                "INSERT INTO versions (service, version, digest, first_seen) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET digest = coalesce(digest, excluded.digest)",
-                params![service, version, digest, at],
-            )?;
+            let digest = instance.schema.as_ref().map(|schema| schema.digest);
+            let record = VersionRecord { digest, first_seen: registered.registered_at };
+            write_version(transaction, &instance.service, &instance.version, record)?;
             let body = serde_json::to_string(&Native::of(instance)).unwrap_or_default();
             transaction.execute(
                 "INSERT OR REPLACE INTO instances (service, id, lease, ttl_s, registered_at, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
-                    service,
+                    instance.service.as_str(),
                     instance.id.as_str(),
-                    registered.lease.to_string(),
+                    registered.lease.map(|lease| lease.to_string()).unwrap_or_default(),
                     registered.ttl_s,
-                    at,
+                    integer(registered.registered_at.0),
                     body
                 ],
             )?;
         }
-        Event::Down(service, id, _) => {
+        Change::Remove(service, id) => {
             transaction.execute(
                 "DELETE FROM instances WHERE service = ?1 AND id = ?2",
                 params![service.as_str(), id.as_str()],
             )?;
         }
-        // Silence is forgotten by a restart; only the revision moves.
-        Event::Silent(..) | Event::Heard(..) => {}
+        Change::Version(service, version, record) => {
+            write_version(transaction, service, version, *record)?;
+        }
     }
+    Ok(())
+}
+
+/// The first digest of a version stays.
+fn write_version(
+    transaction: &Transaction<'_>,
+    service: &ServiceName,
+    version: &Version,
+    record: VersionRecord,
+) -> Result<(), Error> {
+    transaction.execute(
+        "INSERT INTO versions (service, version, digest, first_seen) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET digest = coalesce(digest, excluded.digest)",
+        params![
+            service.as_str(),
+            version.to_string(),
+            record.digest.map(|digest| digest.to_string()),
+            integer(record.first_seen.0)
+        ],
+    )?;
     Ok(())
 }
 

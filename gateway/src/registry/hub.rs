@@ -1,0 +1,172 @@
+//! What is registered, in one place, whoever told it: the snapshot that everybody reads.
+//!
+//! Stores and sources tell the hub what they learn; `turnout_control::table` makes events of it, and those
+//! make the next snapshot. Telling is short and takes turns. Readers take a snapshot and never wait. The
+//! revision is this gateway's own; it never goes back, also across restarts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use turnout_control::id::{SourceName, Timestamp};
+use turnout_control::registry::{Event, Registered, Snapshot};
+use turnout_control::table::{Input, Table};
+use turnout_schema::Diagnostic;
+
+use super::history::{Changes, History};
+use crate::clock::Clock;
+
+/// How often time alone is looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How well a source is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// What is read: `embedded`, `etcd`.
+    pub backend: &'static str,
+    /// How its entries are written: `native`, `kitex-etcd`.
+    pub layout: &'static str,
+    /// How it stands.
+    pub state: Hearing,
+    /// When what it says was last known to be complete, by the wall clock; `None` before the first time.
+    pub synced_at: Option<Timestamp>,
+    /// When it was last heard to be well, by the age of the process.
+    pub heard_at: Option<Duration>,
+    /// The revision that was last applied, as the source counts.
+    pub revision: u64,
+    /// How often everything was listed again.
+    pub relists: u64,
+    /// How many entries it has.
+    pub entries: usize,
+}
+
+/// How a source stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// It was not heard yet; what was known before the start may serve.
+    Starting,
+    /// Changes arrive as they happen.
+    Live,
+    /// It cannot be heard, and what it said last goes on to hold; why.
+    Stale(String),
+}
+
+/// What was known before the start.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What was registered, and at which revision.
+    pub snapshot: Snapshot,
+    /// The entries that said so: source, key, and what it said.
+    pub entries: Vec<(SourceName, String, Registered)>,
+}
+
+/// What is registered.
+#[derive(Debug)]
+pub struct Hub {
+    clock: Clock,
+    /// Taken before the others.
+    table: Mutex<Table>,
+    /// Changes together with `snapshot`.
+    history: Mutex<History>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    sources: watch::Sender<Arc<BTreeMap<SourceName, Freshness>>>,
+}
+
+impl Hub {
+    /// A hub of these sources, the one that goes first at the front, that starts with what was known before
+    /// the start.
+    pub fn new(ranked: Vec<SourceName>, known: Known, clock: Clock) -> Hub {
+        let Known { snapshot: known, entries } = known;
+        Hub {
+            clock,
+            table: Mutex::new(Table::new(ranked, entries)),
+            history: Mutex::new(History::default()),
+            snapshot: watch::Sender::new(Arc::new(known)),
+            sources: watch::Sender::new(Arc::default()),
+        }
+    }
+
+    /// What is registered now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Wakes when something changed.
+    pub fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.subscribe()
+    }
+
+    /// What changed after a revision.
+    pub fn after(&self, revision: u64) -> Changes {
+        let history = lock(&self.history);
+        history.after(revision, &self.snapshot())
+    }
+
+    /// The clock that everything here runs by.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How well each source is heard, now and after each change.
+    pub fn sources(&self) -> watch::Receiver<Arc<BTreeMap<SourceName, Freshness>>> {
+        self.sources.subscribe()
+    }
+
+    /// Says how well a source is heard.
+    pub fn hears(&self, source: &SourceName, freshness: Freshness) {
+        self.sources.send_if_modified(|sources| {
+            if sources.get(source) == Some(&freshness) {
+                return false;
+            }
+            Arc::make_mut(sources).insert(source.clone(), freshness);
+            true
+        });
+    }
+
+    /// Entries that cannot be read, by source and key.
+    pub fn unreadable(&self) -> Vec<(SourceName, String, Diagnostic)> {
+        lock(&self.table).unreadable()
+    }
+
+    /// Takes up what a source tells; the revision after it.
+    pub fn tell(&self, input: Input) -> u64 {
+        self.turn(|table, now| table.take(input, now))
+    }
+
+    /// Does what time alone does, until it is told to stop.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            self.turn(Table::step);
+        }
+    }
+
+    fn turn(&self, work: impl FnOnce(&mut Table, Duration) -> Vec<Event>) -> u64 {
+        let mut table = lock(&self.table);
+        let events = work(&mut table, self.clock.age());
+        let mut next = self.snapshot();
+        if events.is_empty() {
+            return next.revision;
+        }
+        let mut history = lock(&self.history);
+        for event in events {
+            next = Arc::new(next.apply(&event));
+            history.push(next.revision, event);
+        }
+        let revision = next.revision;
+        self.snapshot.send_replace(next);
+        revision
+    }
+}
+
+/// A panic while the lock was held left nothing half done: events are applied one by one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

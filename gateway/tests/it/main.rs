@@ -11,6 +11,7 @@ mod gateway;
 mod hostile;
 mod http;
 mod malformed;
+mod outage;
 mod persistence;
 mod process;
 mod registration;

@@ -6,13 +6,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running binary, killed when the test ends.
-struct Turnout {
-    child: Child,
-    admin: String,
+pub(crate) struct Turnout {
+    pub(crate) child: Child,
+    pub(crate) public: String,
+    pub(crate) admin: String,
     rest: BufReader<std::process::ChildStdout>,
 }
 
-fn turnout(arguments: &[&str]) -> Command {
+pub(crate) fn turnout(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turnout"));
     command.args(arguments).env_remove("TURNOUT_ADMIN").env_remove("TURNOUT_TOKEN").env("RUST_LOG", "warn");
     command
@@ -23,7 +24,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 impl Turnout {
-    fn start(command: &str, data: &Path, more: &[&str]) -> Turnout {
+    pub(crate) fn start(command: &str, data: &Path, more: &[&str]) -> Turnout {
         let data = data.display().to_string();
         let arguments =
             [command, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", &data];
@@ -35,17 +36,13 @@ impl Turnout {
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         rest.read_line(&mut line).unwrap();
-        let admin = line
-            .trim()
-            .rsplit_once("admin=")
-            .unwrap_or_else(|| panic!("no ready line: {line:?}"))
-            .1
-            .to_owned();
-        assert!(line.starts_with("ready public=127.0.0.1:"), "{line}");
-        Turnout { child, admin: format!("http://{admin}"), rest }
+        let ready = line.trim().strip_prefix("ready public=").and_then(|rest| rest.split_once(" admin="));
+        let (public, admin) = ready.unwrap_or_else(|| panic!("no ready line: {line:?}"));
+        assert!(public.starts_with("127.0.0.1:"), "{line}");
+        Turnout { child, public: format!("http://{public}"), admin: format!("http://{admin}"), rest }
     }
 
-    fn services(&self) -> serde_json::Value {
+    pub(crate) fn services(&self) -> serde_json::Value {
         let output = run(&["service", "list", "--admin", &self.admin, "-o", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -73,7 +70,7 @@ impl Turnout {
         }
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }

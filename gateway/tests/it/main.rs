@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
+#[path = "../../src/registry/etcd/testing.rs"]
+mod etcd;
 mod fault_server;
 mod faults;
 mod gateway;

@@ -27,10 +27,13 @@ impl Node {
     /// Starts one whose registry is in etcd at these addresses. Blocks until it says that it is ready.
     pub(crate) fn start(members: &[String], more: &str) -> Node {
         let config = tempfile::tempdir().unwrap();
-        let endpoints = members.join(", ");
-        let text = format!("registry: {{ kind: etcd, endpoints: [{endpoints}]{more} }}\n");
-        std::fs::write(config.path().join("turnout.yaml"), text).unwrap();
+        write(config.path(), members, more);
         Node { process: launch(config.path()), config }
+    }
+
+    /// Writes another configuration, for its next start.
+    pub(crate) fn reconfigure(&self, members: &[String], more: &str) {
+        write(self.config.path(), members, more);
     }
 
     /// Kills it without a word, and starts it again over what it left behind.
@@ -40,24 +43,45 @@ impl Node {
         self.process = launch(self.config.path());
     }
 
+    /// Asks it to stop, waits for its end, and starts it again.
+    pub(crate) async fn stop_and_restart(&mut self) {
+        self.process.signal(rustix::process::Signal::TERM);
+        let child = &mut self.process.child;
+        let ended = eventually("the gateway ends", Duration::from_secs(40), async || child.try_wait().unwrap());
+        assert!(ended.await.success());
+        self.process = launch(self.config.path());
+    }
+
     pub(crate) fn public(&self) -> String {
         self.process.public.clone()
     }
 
-    /// Asks the operators' API.
-    pub(crate) async fn ask(&self, question: &str) -> Value {
-        let body = json!({ "query": question }).to_string();
-        post(&client(), &format!("{}/graphql", self.process.admin), body).await.unwrap_or_default()
+    /// The answer to a GET of the admin listener.
+    pub(crate) async fn status(&self, path: &str) -> (u16, String) {
+        let request = Request::get(format!("{}{path}", self.process.admin)).body(Full::default());
+        self.send(request.unwrap()).await
     }
 
-    /// Puts registered descriptors and an instance by hand; the answer.
-    pub(crate) async fn status(&self, path: &str) -> (u16, String) {
-        let request = Request::get(format!("{}{path}", self.process.admin)).body(Full::default()).unwrap();
+    /// Registers an instance by hand; the answer.
+    pub(crate) async fn register(&self, service: &str, id: &str) -> (u16, String) {
+        let body = json!({ "version": "1.0.0", "endpoints": [{ "url": "grpc://127.0.0.1:9" }] });
+        let uri = format!("{}/registry/v1/instances/{service}/{id}", self.process.admin);
+        let request = Request::put(uri).body(Full::new(Bytes::from(body.to_string())));
+        self.send(request.unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> (u16, String) {
         let answer = client().request(request).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8_lossy(&body).into_owned())
     }
+}
+
+fn write(directory: &Path, members: &[String], more: &str) {
+    let endpoints: Vec<String> = members.iter().map(|member| format!("\"{member}\"")).collect();
+    let text = format!("registry: {{ kind: etcd, endpoints: [{}]{more} }}\n", endpoints.join(", "));
+    std::fs::write(directory.join("turnout.yaml"), text).unwrap();
 }
 
 fn launch(directory: &Path) -> Turnout {
@@ -112,8 +136,9 @@ pub(crate) async fn eventually<T>(
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
+/// Every operation on a connection of its own: what is kept alive hides who accepts.
 fn client() -> Http {
-    Client::builder(TokioExecutor::new()).build_http()
+    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http()
 }
 
 async fn post(client: &Http, uri: &str, body: String) -> Result<Value, String> {

@@ -5,6 +5,7 @@
 //! runtime, clock, randomness, file, socket or environment in here; time and hashed inputs are
 //! arguments.
 
+pub mod evidence;
 pub mod id;
 pub mod layout;
 pub mod lease;
@@ -12,4 +13,5 @@ pub mod lineup;
 pub mod records;
 pub mod registration;
 pub mod registry;
+pub mod slot;
 pub mod table;

@@ -13,5 +13,6 @@ pub mod lineup;
 pub mod records;
 pub mod registration;
 pub mod registry;
+pub mod rollout;
 pub mod slot;
 pub mod table;

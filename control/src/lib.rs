@@ -10,6 +10,7 @@ pub mod id;
 pub mod layout;
 pub mod lease;
 pub mod lineup;
+pub mod policy;
 pub mod records;
 pub mod registration;
 pub mod registry;

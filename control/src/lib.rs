@@ -6,6 +6,7 @@
 //! arguments.
 
 pub mod evidence;
+pub mod frontend;
 pub mod id;
 pub mod layout;
 pub mod lease;

@@ -7,6 +7,7 @@
 
 pub mod evidence;
 pub mod frontend;
+pub mod garbage;
 pub mod id;
 pub mod layout;
 pub mod lease;

@@ -19,3 +19,4 @@ pub mod registry;
 pub mod rollout;
 pub mod slot;
 pub mod table;
+pub mod watch;

@@ -12,4 +12,5 @@ pub mod lineup;
 pub mod records;
 pub mod registration;
 pub mod registry;
+pub mod source;
 pub mod table;

@@ -8,7 +8,7 @@
 //! another key), and a deletion has no value: whoever watches remembers which key said what.
 //!
 //! Not in here: lists, watches and leases, the order of entries, and what policy adds (protocol, TLS,
-//! schema). Nothing calls this yet; the etcd source will.
+//! schema): `source` does.
 
 mod go_micro;
 mod go_zero;
@@ -176,6 +176,37 @@ impl Layout {
             Layout::GrpcNaming => "grpc-naming",
             Layout::Todolist => "todolist",
             Layout::Plain(_) => "plain",
+        }
+    }
+
+    /// The layout of a name and, for a plain one, of a template; `None` when there is no such name.
+    pub fn named(name: &str, template: Option<Template>) -> Option<Layout> {
+        let plain = [Layout::Native, Layout::Kitex, Layout::Kratos, Layout::GoZero, Layout::GoMicro];
+        let others = [Layout::GrpcNaming, Layout::Todolist];
+        let known = plain.into_iter().chain(others).chain(template.map(Layout::Plain));
+        known.into_iter().find(|layout| layout.as_str() == name)
+    }
+
+    /// What keys begin with unless their authors chose otherwise; nothing where there is no usual prefix.
+    pub fn prefix(&self) -> &'static str {
+        match self {
+            Layout::Native => "/turnout/v1/instances",
+            Layout::Kitex => "kitex/registry-etcd",
+            Layout::Kratos => "/microservices",
+            Layout::GoMicro => "/micro/registry",
+            Layout::Todolist => "/",
+            Layout::GoZero | Layout::GrpcNaming | Layout::Plain(_) => "",
+        }
+    }
+
+    /// Seconds for which an entry outlives its author, where the framework fixes them.
+    pub fn ttl_s(&self) -> Option<u16> {
+        match self {
+            Layout::Kitex => Some(60),
+            Layout::GoMicro => Some(90),
+            Layout::Kratos => Some(15),
+            Layout::GoZero | Layout::Todolist => Some(10),
+            Layout::Native | Layout::GrpcNaming | Layout::Plain(_) => None,
         }
     }
 

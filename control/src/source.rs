@@ -218,10 +218,7 @@ mod tests {
             (service.parse().unwrap(), Policy { version, tls: *tls })
         };
         let allow_cidrs = vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.0/8".parse().unwrap()];
-        Rules {
-            terms: Terms { allow_cidrs, ttl_s: 15 },
-            policies: policies.iter().map(policy).collect(),
-        }
+        Rules { terms: Terms { allow_cidrs, ttl_s: 15 }, policies: policies.iter().map(policy).collect() }
     }
 
     fn written<'a>(key: &'a str, value: &'a str) -> Written<'a> {
@@ -311,7 +308,12 @@ mod tests {
     fn only_the_keys_of_the_services_asked_for_are_followed() {
         for (layout, prefix, services, scopes) in [
             (Layout::Kratos, "/microservices", &[][..], &["/microservices/"][..]),
-            (Layout::Kratos, "/microservices", &["cart", "user"], &["/microservices/cart/", "/microservices/user/"]),
+            (
+                Layout::Kratos,
+                "/microservices",
+                &["cart", "user"],
+                &["/microservices/cart/", "/microservices/user/"],
+            ),
             (Layout::GoZero, "", &["user.rpc"], &["user.rpc/"]),
             (Layout::Todolist, "/", &["user", "users", "task"], &["/task", "/user"]),
         ] {

@@ -25,6 +25,7 @@ mod todolist;
 
 use turnout_schema::{Diagnostic, Severity};
 
+pub use self::native::Native;
 use self::problem::{Error, Problem, crop, escape};
 pub use self::template::{Content, Field, Template, TemplateError};
 use crate::id::{InstanceId, ServiceName, Version};
@@ -295,7 +296,8 @@ fn soften(raw: &mut Raw) -> Vec<Diagnostic> {
     findings
 }
 
-fn unknown_field(name: &str) -> Diagnostic {
+/// What the author of a registration is told of a field that nobody here knows.
+pub fn unknown_field(name: &str) -> Diagnostic {
     Diagnostic {
         severity: Severity::Warning,
         code: "UNKNOWN_FIELD",

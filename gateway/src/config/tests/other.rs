@@ -203,6 +203,10 @@ fn a_plain_layout_describes_what_can_be_called() {
 
             turnout.yaml: 1 mistake"#]],
     );
+}
+
+#[test]
+fn only_a_plain_layout_has_a_template() {
     check(
         "registry:\n  sources:\n    own: { layout: plain, endpoints: ['http://e:1'], prefix: /s, key: \"{service}\", value: json, fields: [address=addr, port] }\n",
         expect![[r#"

@@ -18,5 +18,6 @@ pub mod registration;
 pub mod registry;
 pub mod rollout;
 pub mod slot;
+pub mod source;
 pub mod table;
 pub mod watch;

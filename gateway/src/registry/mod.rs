@@ -5,6 +5,7 @@
 //! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
+pub mod audit;
 pub mod embedded;
 mod history;
 mod hub;

@@ -6,10 +6,12 @@
 //! stored; who has which name (the locks) is forgotten with the process.
 
 mod pass;
+pub mod preview;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub use preview::Previews;
 pub use report::{Finding, Report};
 
 use std::collections::BTreeMap;
@@ -86,6 +88,8 @@ pub struct Published {
     pub generations: watch::Receiver<Option<Arc<Generation>>>,
     /// How the graph stands; changes with every look.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// Tells what would become of the graph.
+    pub previews: Previews,
 }
 
 /// A reconciler that has not looked yet, and where to see what it does.
@@ -93,7 +97,8 @@ pub fn new(sources: Sources) -> (Reconciler, Published) {
     let (generations, generations_now) = watch::channel(None);
     let (reports, reports_now) = watch::channel(Arc::new(Report::default()));
     let composer = Arc::new(Mutex::new(Composer::default()));
-    let published = Published { generations: generations_now, reports: reports_now };
+    let previews = Previews::new();
+    let published = Published { generations: generations_now, reports: reports_now, previews };
     (Reconciler { sources, composer, generations, reports }, published)
 }
 

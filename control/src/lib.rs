@@ -5,6 +5,8 @@
 //! runtime, clock, randomness, file, socket or environment in here; time and hashed inputs are
 //! arguments.
 
+pub mod audit;
+pub mod decision;
 pub mod evidence;
 pub mod frontend;
 pub mod garbage;

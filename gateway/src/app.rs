@@ -18,6 +18,7 @@ use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -25,7 +26,7 @@ use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile::{self, Exposures};
+use crate::reconcile;
 use crate::registry::embedded::{self, Embedded, Opened};
 use crate::registry::serve::Registrar;
 use crate::registry::{Hub, Registry};
@@ -108,7 +109,9 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (exposures, exposures_now) = watch::channel(Exposures::read(config));
+        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
+        let records = registry.store.records();
+        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
@@ -149,8 +152,9 @@ impl App {
         };
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
+        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, fleet, hangups };
+        let live = Live { terms, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod audit;
 pub mod embedded;
 pub mod etcd;
 mod history;

@@ -3,7 +3,7 @@
 //! The prefix is `<root>/instances`. What is written here is written for us, so all of it is judged and
 //! nothing is mended: a version must be stated, and names other than the key's are a mistake. Fields
 //! that are not known are passed over and told, so that an older gateway reads what a newer service
-//! wrote.
+//! wrote. `ttl` is told and not judged by us: the lease in etcd ends a registration.
 
 use super::json::{self, Names, Object};
 use super::problem::Problem;
@@ -16,7 +16,7 @@ const LAYOUT: i64 = 1;
 /// As over HTTP.
 const VALUE_BYTES_MAX: usize = 16 << 10;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "v",
     "service",
     "id",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 13] = [
     "health",
     "meta",
     "registered_at",
+    "ttl",
 ];
 
 pub(super) fn read(path: &str, value: &[u8]) -> Result<Facts, Problem> {
@@ -66,7 +67,7 @@ pub(super) fn read(path: &str, value: &[u8]) -> Result<Facts, Problem> {
         state: root.text("state")?.to_owned(),
         health: root.text("health")?.to_owned(),
         meta: root.map("meta")?,
-        ttl_s: None,
+        ttl_s: root.integer("ttl")?,
     };
     Ok(Facts::Ours(raw, root.names_besides(&FIELDS)))
 }

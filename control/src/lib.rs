@@ -13,3 +13,4 @@ pub mod records;
 pub mod registration;
 pub mod registry;
 pub mod table;
+pub mod watch;

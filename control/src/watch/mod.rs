@@ -1,6 +1,17 @@
 //! Following the entries below one prefix of a store with revisions, as etcd is one.
 //!
-//! An entry is a key with its value at one revision. Nothing is known here of what values mean.
+//! The way is: list everything at a revision, watch from the next one on, and when the watch ends, watch again
+//! from where it got to, or list again when that is forgotten. `Watch` says what to do next and takes in what
+//! came of it; the shell does it. `Mirror` holds what is there and tells only what really differs. Nothing is
+//! known here of what values mean.
+
+mod dice;
+mod mirror;
+mod steps;
+
+use std::sync::Arc;
+
+pub use steps::{Step, Watch};
 
 /// One key with its value, as etcd holds it at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +65,38 @@ pub enum Event {
         key: Vec<u8>,
         /// The revision at which it was.
         at: u64,
-        /// What it was, unless that is forgotten.
-        was: Option<Entry>,
     },
+}
+
+/// What differs from what was told before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// This is all there is, whatever was told before.
+    All(Vec<Arc<Entry>>),
+    /// An entry was written.
+    Put(Arc<Entry>),
+    /// An entry is gone; this is what it was.
+    Gone(Arc<Entry>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn entry(key: &str, written_at: u64) -> Entry {
+        let value = format!("{key} at {written_at}").into_bytes();
+        Entry { key: key.into(), value, lease: None, created_at: written_at, written_at }
+    }
+
+    pub(super) fn listing(revision: u64, entries: &[Entry]) -> Listing {
+        Listing { revision, entries: entries.to_vec() }
+    }
+
+    pub(super) fn put(key: &str, at: u64) -> Event {
+        Event::Put(entry(key, at))
+    }
+
+    pub(super) fn gone(key: &str, at: u64) -> Event {
+        Event::Delete { key: key.into(), at }
+    }
 }

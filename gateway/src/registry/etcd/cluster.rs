@@ -168,8 +168,7 @@ impl Cluster {
         let options = WatchOptions::new()
             .with_range(after(prefix))
             .with_start_revision(revision(from))
-            .with_progress_notify()
-            .with_prev_key();
+            .with_progress_notify();
         let key = first(prefix);
         let work = |client: Client| {
             let mut watch = client.watch_client().max_decoding_message_size(ANSWER_BYTES_MAX);

@@ -30,11 +30,11 @@ impl Feed {
     }
 
     /// The next reply; `None` when the watch ended without a word. May be given up and called again.
-    pub async fn next(&mut self) -> Result<Option<Reply>, Error> {
+    pub async fn reply(&mut self) -> Result<Option<Reply>, Error> {
         let member = self.cluster.url(self.by);
         let outcome = match self.replies.message().await.map_err(|why| Error::read(member, why)) {
             Ok(None) => return Ok(None),
-            Ok(Some(response)) => reply(&response),
+            Ok(Some(response)) => read(&response),
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
@@ -44,13 +44,13 @@ impl Feed {
     }
 
     /// Asks for a sign of life; it comes as `Reply::Alive`.
-    pub async fn ask(&mut self) -> Result<(), Error> {
+    pub async fn question(&mut self) -> Result<(), Error> {
         let member = self.cluster.url(self.by);
         self.questions.request_progress().await.map_err(|why| Error::read(member, why))
     }
 }
 
-fn reply(response: &WatchResponse) -> Result<Reply, Error> {
+fn read(response: &WatchResponse) -> Result<Reply, Error> {
     let revision = response.header().map_or(0, |header| counted(header.revision()));
     if response.canceled() {
         let reason = response.cancel_reason();
@@ -76,10 +76,6 @@ fn event(event: &etcd_client::Event) -> Option<Event> {
     let pair = event.kv()?;
     Some(match event.event_type() {
         EventType::Put => Event::Put(entry(pair.clone())),
-        EventType::Delete => Event::Delete {
-            key: pair.key().to_vec(),
-            at: counted(pair.mod_revision()),
-            was: event.prev_kv().cloned().map(entry),
-        },
+        EventType::Delete => Event::Delete { key: pair.key().to_vec(), at: counted(pair.mod_revision()) },
     })
 }

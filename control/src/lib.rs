@@ -5,6 +5,7 @@
 //! runtime, clock, randomness, file, socket or environment in here; time and hashed inputs are
 //! arguments.
 
+pub mod garbage;
 pub mod id;
 pub mod layout;
 pub mod lease;

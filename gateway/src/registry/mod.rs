@@ -5,6 +5,8 @@
 //! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod embedded;
 pub mod etcd;
 mod history;

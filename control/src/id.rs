@@ -196,6 +196,11 @@ impl LeaseId {
     pub fn from_random(bytes: [u8; 16]) -> LeaseId {
         LeaseId(bytes)
     }
+
+    /// Its bytes, for a store that keeps leases under names of its own.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 impl FromStr for LeaseId {

@@ -3,7 +3,7 @@
 //! The prefix is `<root>/instances`. What is written here is written for us, so all of it is judged and
 //! nothing is mended: a version must be stated, and names other than the key's are a mistake. Fields
 //! that are not known are passed over and told, so that an older gateway reads what a newer service
-//! wrote.
+//! wrote. `ttl` is told and not judged by us: the lease in etcd ends a registration.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const LAYOUT: i64 = 1;
 /// As over HTTP.
 const VALUE_BYTES_MAX: usize = 16 << 10;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "v",
     "service",
     "id",
@@ -32,6 +32,7 @@ const FIELDS: [&str; 13] = [
     "health",
     "meta",
     "registered_at",
+    "ttl",
 ];
 
 /// An instance as it is written, before it is judged: in etcd, over HTTP and in files alike.
@@ -75,7 +76,7 @@ impl Native {
             state: root.text("state")?.to_owned(),
             health: root.text("health")?.to_owned(),
             meta: root.map("meta")?,
-            ttl_s: None,
+            ttl_s: root.integer("ttl")?,
         };
         Ok(Native { layout, codec, kind: kind.to_owned(), raw, unknown: root.names_besides(&FIELDS) })
     }

@@ -103,7 +103,8 @@ impl From<Error> for Trouble {
                     Refusal::Stale { .. } => Kind::Overtaken,
                     Refusal::SchemaUnknown(_)
                     | Refusal::ServiceMissing { .. }
-                    | Refusal::VersionBound { .. } => Kind::Conflict,
+                    | Refusal::VersionBound { .. }
+                    | Refusal::Retired { .. } => Kind::Conflict,
                 };
                 Trouble::new(kind, refusal.code(), refusal.to_string(), refusal.help())
             }

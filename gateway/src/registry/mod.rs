@@ -8,6 +8,7 @@
 pub mod embedded;
 mod history;
 mod hub;
+pub mod keep;
 pub mod native;
 pub mod serve;
 mod store;

@@ -14,3 +14,4 @@ pub mod registration;
 pub mod registry;
 pub mod source;
 pub mod table;
+pub mod watch;

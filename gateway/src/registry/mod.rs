@@ -1,11 +1,12 @@
 //! Where registrations come in, are kept, and are read.
 //!
-//! `Store` is what keeps them: `embedded` in one file beside the gateway. What stores and other sources learn
+//! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken with. What stores and other sources learn
 //! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
 //! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
 pub mod embedded;
+pub mod etcd;
 mod history;
 mod hub;
 pub mod keep;

@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod etcd;
 mod history;
 mod hub;
+pub mod keep;
 pub mod native;
 pub mod serve;
 mod store;

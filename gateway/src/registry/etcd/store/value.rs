@@ -18,7 +18,7 @@ use turnout_control::watch::Entry;
 use turnout_schema::{Diagnostic, Severity};
 
 use crate::clock::rfc3339;
-use crate::registry::native::Native;
+use crate::registry::native::{Native, Written};
 
 /// The version of every value here.
 const LAYOUT: u32 = 1;
@@ -27,9 +27,9 @@ const VALUE_BYTES_MAX: usize = 1 << 20;
 
 /// An instance as it is written.
 #[derive(Serialize)]
-struct InstanceValue {
+struct InstanceValue<'a> {
     #[serde(flatten)]
-    native: Native,
+    native: Written<'a>,
     ttl: u16,
     registered_at: String,
 }

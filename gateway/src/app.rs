@@ -18,6 +18,7 @@ use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -25,10 +26,10 @@ use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile::{self, Exposures};
+use crate::reconcile;
 use crate::registry::embedded::{self, Embedded, Opened};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::{Collector, Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -108,7 +109,9 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (exposures, exposures_now) = watch::channel(Exposures::read(config));
+        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
+        let records = registry.store.records();
+        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
@@ -119,6 +122,7 @@ impl App {
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
@@ -149,8 +153,10 @@ impl App {
         };
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
+        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, fleet, hangups };
+        background.spawn(collector.run(stop.clone()));
+        let live = Live { terms, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));

@@ -5,16 +5,22 @@
 //! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
+mod collect;
+#[cfg(test)]
+pub(crate) mod contract;
+pub mod audit;
 pub mod embedded;
 pub mod etcd;
 mod history;
 mod hub;
+pub mod keep;
 pub mod native;
 pub mod serve;
 mod store;
 
 use std::sync::Arc;
 
+pub use collect::Collector;
 pub use embedded::Embedded;
 pub use history::Changes;
 pub use hub::{Freshness, Hearing, Hub, Known};

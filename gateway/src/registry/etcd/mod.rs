@@ -13,6 +13,7 @@ mod feed;
 mod follow;
 mod member;
 mod order;
+mod store;
 
 pub use backend::{Backend, Replies};
 pub use cluster::{Cluster, Contact, Granted, Reading};
@@ -20,3 +21,4 @@ pub use error::{Error, Outcome};
 pub use farewell::Delta;
 pub use feed::Feed;
 pub use follow::{Followed, Scope, follow};
+pub use store::Etcd;

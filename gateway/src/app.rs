@@ -4,6 +4,7 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::SourceName;
+use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::registration::Terms;
+use turnout_control::source::Rules;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::config::{Config, LedgerKind, RegistryKind, SourceConfig};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -28,7 +30,8 @@ use crate::ops;
 use crate::reconcile::{self, Exposures};
 use crate::registry::embedded::{self, Embedded, Opened};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::sources::{self, Following};
+use crate::registry::{Hub, Known, Registry, keep};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -95,7 +98,8 @@ impl App {
         let (directory, grace) = (config.data.clone(), config.registry.grace);
         let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
         let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
+        let Begin { known, ranked, first_seen } = begin(config, opened.known()).await?;
+        let hub = Arc::new(Hub::new(ranked, known, clock));
         let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
@@ -107,6 +111,7 @@ impl App {
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
@@ -149,8 +154,10 @@ impl App {
         };
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
+        let followed = Followed { config, registry: &registry, rules: rules_now, first_seen };
+        follow(followed, &background, &stop);
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, fleet, hangups };
+        let live = Live { terms, rules, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -192,6 +199,58 @@ impl App {
             telemetry.stop();
         })
         .await;
+    }
+}
+
+/// What the gateway begins with.
+struct Begin {
+    known: Known,
+    /// Its sources in the order in which they go.
+    ranked: Vec<SourceName>,
+    /// By other source, when its entries were first seen.
+    first_seen: Vec<BTreeMap<String, Timestamp>>,
+}
+
+/// Takes up what was kept, where anything is.
+async fn begin(config: &Config, own: Known) -> Result<Begin, Error> {
+    let ranked = sources::ranked(&config.registry.sources);
+    let mut known = own;
+    if is_kept(config) {
+        let mut kept = ranked.clone();
+        // What is registered in the data directory is not kept a second time.
+        kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+        let directory = config.data.clone();
+        let loaded = tokio::task::spawn_blocking(move || keep::load(&directory, &kept, known)).await;
+        known = loaded.map_err(|_| Error::Stopped)?;
+    }
+    let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
+    let first_seen = config.registry.sources.iter().map(first_seen).collect();
+    Ok(Begin { known, ranked, first_seen })
+}
+
+/// Whether anything is known here that only others keep.
+fn is_kept(config: &Config) -> bool {
+    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
+}
+
+/// What follows other registries.
+struct Followed<'a> {
+    config: &'a Config,
+    registry: &'a Registry,
+    rules: watch::Receiver<Rules>,
+    first_seen: Vec<BTreeMap<String, Timestamp>>,
+}
+
+/// Follows other registries, and keeps what they say.
+fn follow(followed: Followed<'_>, background: &TaskTracker, stop: &CancellationToken) {
+    let Followed { config, registry, rules, first_seen } = followed;
+    if is_kept(config) {
+        background.spawn(keep::run(registry.hub.clone(), config.data.clone(), stop.clone()));
+    }
+    for (config, first_seen) in config.registry.sources.iter().zip(first_seen) {
+        let (hub, config, rules) = (registry.hub.clone(), config.clone(), rules.clone());
+        let following = Following { hub, config, rules, first_seen };
+        background.spawn(sources::run(following, stop.clone()));
     }
 }
 

@@ -12,6 +12,7 @@ mod hub;
 pub mod keep;
 pub mod native;
 pub mod serve;
+pub mod sources;
 mod store;
 
 use std::sync::Arc;

@@ -13,6 +13,10 @@ mod feed;
 mod follow;
 mod member;
 mod order;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{Backend, Replies};
 pub use cluster::{Cluster, Contact, Granted, Reading};

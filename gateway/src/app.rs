@@ -27,6 +27,7 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
 use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::probe::Prober;
 use crate::registry::serve::Registrar;
 use crate::registry::{Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
@@ -109,7 +110,8 @@ impl App {
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
-        let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let connection = connecting(terms_now.clone());
+        let fleet = Arc::new(fleet(&read, connection.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -148,7 +150,8 @@ impl App {
             telemetry,
         };
         background.spawn(registry.store.clone().run(stop.clone()));
-        background.spawn(registry.hub.clone().run(stop.clone()));
+        let prober = Prober::new(connection, read.tls.clone());
+        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         let live = Live { terms, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
@@ -210,15 +213,16 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
+/// How services are connected to.
+fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
+}
+
 /// How services are called.
-fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
+fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connection::Settings {
-            connect_timeout: CONNECT,
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            terms,
-        },
+        connection,
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.

@@ -1,7 +1,7 @@
 //! Where registrations come in, are kept, and are read.
 //!
 //! `Store` is what keeps them: `embedded` in one file beside the gateway. What stores and other sources learn
-//! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
+//! meets in the `Hub`, whose snapshot everybody reads; `probe` tries for it who may be gone. `native` is how a registration is written down, over
 //! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
@@ -9,6 +9,7 @@ pub mod embedded;
 mod history;
 mod hub;
 pub mod native;
+pub mod probe;
 pub mod serve;
 mod store;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 pub use embedded::Embedded;
 pub use history::Changes;
-pub use hub::{Freshness, Hearing, Hub, Known};
+pub use hub::{Freshness, Hearing, Hub, Known, Probe};
 pub use store::{Blob, Error, Granted, Leadership, Store, Stored};
 use tokio::sync::watch;
 use turnout_control::registry::Snapshot;

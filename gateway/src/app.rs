@@ -29,6 +29,7 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
 use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::probe::Prober;
 use crate::registry::serve::Registrar;
 use crate::registry::sources::{self, Following};
 use crate::registry::{Hub, Known, Registry, keep};
@@ -95,12 +96,9 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let Begin { known, ranked, first_seen } = begin(config, opened.known()).await?;
+        let Begin { opened, known, ranked, first_seen } = begin(config).await?;
         let hub = Arc::new(Hub::new(ranked, known, clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
+        let registry = Registry { store: Embedded::new(opened, hub.clone(), config.registry.grace), hub };
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -114,7 +112,8 @@ impl App {
         let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
-        let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let connection = connecting(terms_now.clone());
+        let fleet = Arc::new(fleet(&read, connection.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -153,9 +152,9 @@ impl App {
             telemetry,
         };
         background.spawn(registry.store.clone().run(stop.clone()));
-        background.spawn(registry.hub.clone().run(stop.clone()));
-        let followed = Followed { config, registry: &registry, rules: rules_now, first_seen };
-        follow(followed, &background, &stop);
+        let prober = Prober::new(connection, read.tls.clone());
+        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
+        follow(Followed { config, registry: &registry, rules: rules_now, first_seen }, &background, &stop);
         background.spawn(reconcile::run(reconciler, stop.clone()));
         let live = Live { terms, rules, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
@@ -204,6 +203,7 @@ impl App {
 
 /// What the gateway begins with.
 struct Begin {
+    opened: Opened,
     known: Known,
     /// Its sources in the order in which they go.
     ranked: Vec<SourceName>,
@@ -211,21 +211,23 @@ struct Begin {
     first_seen: Vec<BTreeMap<String, Timestamp>>,
 }
 
-/// Takes up what was kept, where anything is.
-async fn begin(config: &Config, own: Known) -> Result<Begin, Error> {
+/// Opens the data directory, and takes up what was kept where anything is.
+async fn begin(config: &Config) -> Result<Begin, Error> {
     let ranked = sources::ranked(&config.registry.sources);
-    let mut known = own;
-    if is_kept(config) {
-        let mut kept = ranked.clone();
-        // What is registered in the data directory is not kept a second time.
-        kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
-        let directory = config.data.clone();
-        let loaded = tokio::task::spawn_blocking(move || keep::load(&directory, &kept, known)).await;
-        known = loaded.map_err(|_| Error::Stopped)?;
-    }
+    let mut kept = ranked.clone();
+    // What is registered in the data directory is not kept a second time.
+    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+    let (directory, is_kept) = (config.data.clone(), is_kept(config));
+    let opened = tokio::task::spawn_blocking(move || {
+        let opened = Opened::open(&directory)?;
+        let own = opened.known();
+        let known = if is_kept { keep::load(&directory, &kept, own) } else { own };
+        Ok((opened, known))
+    });
+    let (opened, known) = opened.await.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
     let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
     let first_seen = config.registry.sources.iter().map(first_seen).collect();
-    Ok(Begin { known, ranked, first_seen })
+    Ok(Begin { opened, known, ranked, first_seen })
 }
 
 /// Whether anything is known here that only others keep.
@@ -269,15 +271,16 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
+/// How services are connected to.
+fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
+}
+
 /// How services are called.
-fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
+fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connection::Settings {
-            connect_timeout: CONNECT,
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            terms,
-        },
+        connection,
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.

@@ -19,5 +19,6 @@ mod persistence;
 mod process;
 mod registration;
 mod scenario;
+mod sources;
 mod threads;
 mod watching;

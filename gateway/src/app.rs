@@ -4,6 +4,7 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::SourceName;
+use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::registration::Terms;
+use turnout_control::source::Rules;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::config::{Config, LedgerKind, RegistryKind, SourceConfig};
 use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
@@ -28,8 +30,10 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile;
 use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::probe::Prober;
 use crate::registry::serve::Registrar;
-use crate::registry::{Collector, Hub, Registry};
+use crate::registry::sources::{self, Following};
+use crate::registry::{Collector, Hub, Known, Registry, keep};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -93,11 +97,9 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
+        let Begin { opened, known, ranked, first_seen } = begin(config).await?;
+        let hub = Arc::new(Hub::new(ranked, known, clock));
+        let registry = Registry { store: Embedded::new(opened, hub.clone(), config.registry.grace), hub };
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -108,11 +110,13 @@ impl App {
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
         let records = registry.store.records();
         let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
-        let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let connection = connecting(terms_now.clone());
+        let fleet = Arc::new(fleet(&read, connection.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -152,11 +156,13 @@ impl App {
             telemetry,
         };
         background.spawn(registry.store.clone().run(stop.clone()));
-        background.spawn(registry.hub.clone().run(stop.clone()));
+        let prober = Prober::new(connection, read.tls.clone());
+        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
+        follow(Followed { config, registry: &registry, rules: rules_now, first_seen }, &background, &stop);
         background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         background.spawn(collector.run(stop.clone()));
-        let live = Live { terms, access, graphql, stated, fleet, hangups };
+        let live = Live { terms, rules, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -201,6 +207,61 @@ impl App {
     }
 }
 
+/// What the gateway begins with.
+struct Begin {
+    opened: Opened,
+    known: Known,
+    /// Its sources in the order in which they go.
+    ranked: Vec<SourceName>,
+    /// By other source, when its entries were first seen.
+    first_seen: Vec<BTreeMap<String, Timestamp>>,
+}
+
+/// Opens the data directory, and takes up what was kept where anything is.
+async fn begin(config: &Config) -> Result<Begin, Error> {
+    let ranked = sources::ranked(&config.registry.sources);
+    let mut kept = ranked.clone();
+    // What is registered in the data directory is not kept a second time.
+    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+    let (directory, is_kept) = (config.data.clone(), is_kept(config));
+    let opened = tokio::task::spawn_blocking(move || {
+        let opened = Opened::open(&directory)?;
+        let own = opened.known();
+        let known = if is_kept { keep::load(&directory, &kept, own) } else { own };
+        Ok((opened, known))
+    });
+    let (opened, known) = opened.await.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+    let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
+    let first_seen = config.registry.sources.iter().map(first_seen).collect();
+    Ok(Begin { opened, known, ranked, first_seen })
+}
+
+/// Whether anything is known here that only others keep.
+fn is_kept(config: &Config) -> bool {
+    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
+}
+
+/// What follows other registries.
+struct Followed<'a> {
+    config: &'a Config,
+    registry: &'a Registry,
+    rules: watch::Receiver<Rules>,
+    first_seen: Vec<BTreeMap<String, Timestamp>>,
+}
+
+/// Follows other registries, and keeps what they say.
+fn follow(followed: Followed<'_>, background: &TaskTracker, stop: &CancellationToken) {
+    let Followed { config, registry, rules, first_seen } = followed;
+    if is_kept(config) {
+        background.spawn(keep::run(registry.hub.clone(), config.data.clone(), stop.clone()));
+    }
+    for (config, first_seen) in config.registry.sources.iter().zip(first_seen) {
+        let (hub, config, rules) = (registry.hub.clone(), config.clone(), rules.clone());
+        let following = Following { hub, config, rules, first_seen };
+        background.spawn(sources::run(following, stop.clone()));
+    }
+}
+
 /// Refuses what this build cannot do.
 fn check_built(config: &Config) -> Result<(), Error> {
     match (&config.registry.kind, &config.ledger.kind) {
@@ -216,15 +277,16 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
+/// How services are connected to.
+fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
+}
+
 /// How services are called.
-fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
+fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connection::Settings {
-            connect_timeout: CONNECT,
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            terms,
-        },
+        connection,
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.

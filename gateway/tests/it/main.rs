@@ -20,5 +20,6 @@ mod persistence;
 mod process;
 mod registration;
 mod scenario;
+mod sources;
 mod threads;
 mod watching;

@@ -1,0 +1,1 @@
+//! What one event costs among 2 000 instances.

@@ -100,6 +100,12 @@ impl Cluster {
         *contact = Arc::new(Contact { login, ..(**contact).clone() });
     }
 
+    /// The member that is asked first.
+    pub fn first(&self) -> &str {
+        let row = self.order().row(self.clock.age());
+        row.first().map_or("", |member| self.members[*member].url())
+    }
+
     /// One entry, and the revision of the store then.
     pub async fn get(&self, key: &str, reading: Reading) -> Result<(Option<Entry>, u64), Error> {
         let answer = self.page(key.as_bytes(), options(reading), demand(reading)).await?;
@@ -274,7 +280,8 @@ impl Cluster {
                     if twice == Twice::Harmful && error.outcome() == Outcome::Unknown {
                         return Err(error);
                     }
-                    failure = error;
+                    // That a member answered says more than that another one did not.
+                    failure = if matches!(failure, Error::NoLeader) { failure } else { error };
                 }
                 Err(error) => return Err(error),
             }

@@ -14,6 +14,10 @@ mod follow;
 mod member;
 mod order;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{Backend, Replies};
 pub use cluster::{Cluster, Contact, Granted, Reading};

@@ -6,9 +6,10 @@ use etcd_client::{Client, PutOptions};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
-use turnout_control::id::SourceName;
+use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::records::Expected;
-use turnout_control::registry::{Endpoint, Health, Instance, Intent, Registered, SchemaRef, Scheme, Standing};
+use turnout_control::registry::{Endpoint, Health, Instance, Intent, Registered, SchemaRef, Scheme, Standing, VersionRecord,
+};
 
 use super::*;
 use crate::clock::Clock;
@@ -359,4 +360,98 @@ async fn while_etcd_is_away_what_was_heard_holds_and_writes_say_so() {
     store.register(registration("catalog", "b", "1.5.0", Some(digest))).await.unwrap();
     assert_eq!(gateway.standing("catalog", "b"), Some(Standing::Up));
     gateway.stop().await;
+}
+
+/// 200 services of three versions each with ten instances between them, all written by no gateway.
+async fn crowd(client: &mut Client, bound: Bound) -> Vec<i64> {
+    let mut ops = Vec::new();
+    let mut leases = Vec::new();
+    for service in 0..200 {
+        for version in 0..3 {
+            let bytes = descriptors(&format!("s{service}v{version}"));
+            let digest = Digest::of(&bytes);
+            let meta = value::Meta::of(bytes.len(), 1, vec!["shop.v1.Shop".into()], Timestamp(1));
+            let root = format!("{ROOT}/schemas/{}", digest.hex());
+            ops.push(TxnOp::put(format!("{root}/c/0000"), &bytes[..], None));
+            ops.push(TxnOp::put(format!("{root}/meta"), meta.written(), None));
+            if bound == Bound::Yes {
+                let record = VersionRecord { digest: Some(digest), first_seen: Timestamp(1) };
+                let key = format!("{ROOT}/versions/s{service}/1.{version}.0");
+                ops.push(TxnOp::put(key, value::version(record), None));
+            }
+        }
+        for id in 0..10 {
+            let lease = client.lease_grant(60, None).await.unwrap().id();
+            leases.push(lease);
+            let name = format!("s{service}v{}", id % 3);
+            let digest = Digest::of(&descriptors(&name));
+            let version = format!("1.{}.0", id % 3);
+            let asked = registration(&format!("s{service}"), &format!("i{id}"), &version, Some(digest));
+            let key = format!("{ROOT}/instances/s{service}/i{id}");
+            let options = PutOptions::new().with_lease(lease);
+            ops.push(TxnOp::put(key, value::instance(&asked, Timestamp(1)), Some(options)));
+        }
+    }
+    for ops in ops.chunks(100) {
+        client.txn(Txn::new().and_then(ops)).await.unwrap();
+    }
+    leases
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Yes,
+    No,
+}
+
+/// The memory of this process, in bytes.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_instances_are_told_soon_and_kept() {
+    for bound in [Bound::Yes, Bound::No] {
+        let Some(etcd) = testing::Etcd::one().await else { return };
+        let mut client = etcd.client().await;
+        let leases = crowd(&mut client, bound).await;
+        let (before, started) = (resident(), Instant::now());
+        let gateway = Gateway::start(&etcd, "one");
+        let up = |gateway: &Gateway| {
+            gateway.registry.snapshot().instances().filter(|of| of.standing() == Standing::Up).count()
+        };
+        eventually("all are up", || up(&gateway) == leases.len()).await;
+        let grown = resident().saturating_sub(before) >> 20;
+        println!("bound {bound:?}: {} up {:?} after the start, {grown} MiB", leases.len(), started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+
+        // Each renews once in five seconds, as with the shortest lease.
+        let mut pace = tokio::time::interval(Duration::from_secs(5) / 2000);
+        let (running, started) = (TaskTracker::new(), Instant::now());
+        let slowest = Arc::new(Mutex::new(Vec::new()));
+        for lease in leases {
+            pace.tick().await;
+            let (store, slowest) = (gateway.registry.store.clone(), slowest.clone());
+            running.spawn(async move {
+                let asked = Instant::now();
+                assert_eq!(store.renew(value::lease(lease)).await.unwrap(), Some(5));
+                lock(&slowest).push(asked.elapsed());
+            });
+        }
+        running.close();
+        running.wait().await;
+        let mut took = lock(&slowest).clone();
+        took.sort();
+        assert_eq!(took.len(), 2000, "every renewal was answered");
+        println!(
+            "2000 renewals in {:?}: median {:?}, p99 {:?}, longest {:?}",
+            started.elapsed(),
+            took[1000],
+            took[1980],
+            took[1999]
+        );
+        assert!(took[1980] < Duration::from_secs(1), "{:?}", took[1980]);
+        gateway.stop().await;
+    }
 }

@@ -4,6 +4,7 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +28,9 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
 use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::etcd::{Cluster, Contact, Etcd};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::{Hub, Known, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -78,6 +80,8 @@ pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
     registry: Registry,
+    /// The data directory, where the store does not hold it itself.
+    _held: Option<File>,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -92,11 +96,8 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
+        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (registry, held) = open_registry(config, clock, terms_now.clone()).await?;
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -106,7 +107,6 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
@@ -141,6 +141,7 @@ impl App {
             public: addresses.0,
             admin: addresses.1,
             registry: registry.clone(),
+            _held: held,
             workers,
             connections: connections.clone(),
             background: background.clone(),
@@ -197,11 +198,42 @@ impl App {
 
 /// Refuses what this build cannot do.
 fn check_built(config: &Config) -> Result<(), Error> {
-    match (&config.registry.kind, &config.ledger.kind) {
-        (RegistryKind::Embedded, LedgerKind::Embedded) => Ok(()),
-        (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
-        (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
+    match config.ledger.kind {
+        LedgerKind::Embedded => Ok(()),
+        LedgerKind::Postgres { .. } => Err(Error::NotBuilt("a ledger in PostgreSQL")),
     }
+}
+
+/// The registry that the configuration names. No two gateways of one machine share a data directory, also
+/// where the registry is elsewhere.
+async fn open_registry(
+    config: &Config,
+    clock: Clock,
+    terms: watch::Receiver<Terms>,
+) -> Result<(Registry, Option<File>), Error> {
+    let (directory, grace) = (config.data.clone(), config.registry.grace);
+    match &config.registry.kind {
+        RegistryKind::Embedded => {
+            let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
+            let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+            let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
+            Ok((Registry { store: Embedded::new(opened, hub.clone(), grace), hub }, None))
+        }
+        RegistryKind::Etcd(etcd) => {
+            let held = tokio::task::spawn_blocking(move || embedded::hold(&directory)).await;
+            let held = held.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+            let hub = Arc::new(Hub::new(vec![SourceName::own()], Known::default(), clock));
+            let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));
+            let store = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica());
+            Ok((Registry { store, hub }, Some(held)))
+        }
+    }
+}
+
+/// What this process is called among gateways: the host, and a number that no other has.
+fn replica() -> String {
+    let host = rustix::system::uname();
+    format!("{}-{:08x}", host.nodename().to_string_lossy(), rand::random::<u32>())
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {

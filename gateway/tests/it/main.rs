@@ -18,6 +18,7 @@ mod malformed;
 mod persistence;
 mod process;
 mod registration;
+mod registry_etcd;
 mod scenario;
 mod threads;
 mod watching;

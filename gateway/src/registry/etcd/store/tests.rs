@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::records::Expected;
-use turnout_control::registry::{Endpoint, Health, Instance, Intent, Registered, SchemaRef, Scheme, Standing, VersionRecord,
+use turnout_control::registry::{
+    Endpoint, Health, Instance, Intent, Registered, SchemaRef, Scheme, Standing, VersionRecord,
 };
 
 use super::*;
@@ -168,7 +169,8 @@ async fn what_others_write_is_served_and_binds_its_version() {
     put(&mut client, "catalog/a", "1.5.0", Some(digest), None).await;
     for gateway in [&left, &right] {
         eventually("it is up", || gateway.standing("catalog", "a") == Some(Standing::Up)).await;
-        let versions = &gateway.registry.snapshot().service(&"catalog".parse().unwrap()).unwrap().versions.clone();
+        let versions =
+            &gateway.registry.snapshot().service(&"catalog".parse().unwrap()).unwrap().versions.clone();
         assert_eq!(versions.values().next().unwrap().digest, Some(digest));
     }
     assert_eq!(left.registry.store.schema(digest).await.unwrap().unwrap(), descriptors("first"));
@@ -205,8 +207,7 @@ async fn what_contradicts_is_listed_without_traffic_until_the_cause_goes() {
     put(&mut client, "catalog/c", "1.6.0", Some(Digest::of(&late)), None).await;
     eventually("not stored", || gateway.refused("catalog", "c") == Some("SCHEMA_UNKNOWN")).await;
     put_schema(&mut client, &late).await;
-    let healed =
-        eventually("stored", || gateway.standing("catalog", "c") == Some(Standing::Up)).await;
+    let healed = eventually("stored", || gateway.standing("catalog", "c") == Some(Standing::Up)).await;
     println!("healed {healed:?} after its descriptors were stored");
 
     let tombstone: Key = "tombstone/catalog/1.6.0".parse().unwrap();
@@ -216,7 +217,8 @@ async fn what_contradicts_is_listed_without_traffic_until_the_cause_goes() {
     };
     let at = gateway.registry.store.change(write(Expected::Absent, Some("{}"))).await.unwrap();
     eventually("retired", || gateway.refused("catalog", "c") == Some("VERSION_RETIRED")).await;
-    let refused = gateway.registry.store.register(registration("catalog", "d", "1.6.0", None)).await.unwrap_err();
+    let refused =
+        gateway.registry.store.register(registration("catalog", "d", "1.6.0", None)).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused(refusal) if refusal.code() == "VERSION_RETIRED"), "{refused}");
     gateway.registry.store.change(write(Expected::At(at), None)).await.unwrap();
     eventually("restored", || gateway.standing("catalog", "c") == Some(Standing::Up)).await;
@@ -250,7 +252,8 @@ async fn two_gateways_see_each_other_and_either_renews() {
     let Some(etcd) = testing::Etcd::one().await else { return };
     let (left, right) = (Gateway::start(&etcd, "left"), Gateway::start(&etcd, "right"));
     let digest = left.store("first").await;
-    let granted = left.registry.store.register(registration("catalog", "a", "1.5.0", Some(digest))).await.unwrap();
+    let granted =
+        left.registry.store.register(registration("catalog", "a", "1.5.0", Some(digest))).await.unwrap();
     let seen = eventually("the other sees it", || right.standing("catalog", "a") == Some(Standing::Up)).await;
     println!("seen by the other gateway {seen:?} after the answer");
     assert_eq!(right.found("catalog", "a").unwrap().ttl_s, 5);
@@ -263,7 +266,8 @@ async fn two_gateways_see_each_other_and_either_renews() {
     client.delete(format!("{ROOT}/instances/catalog/a"), None).await.unwrap();
     eventually("it is gone", || right.found("catalog", "a").is_none()).await;
     assert_eq!(right.registry.store.renew(granted.lease).await.unwrap(), None);
-    let again = right.registry.store.register(registration("catalog", "a", "1.5.0", Some(digest))).await.unwrap();
+    let again =
+        right.registry.store.register(registration("catalog", "a", "1.5.0", Some(digest))).await.unwrap();
     eventually("it is back", || left.standing("catalog", "a") == Some(Standing::Up)).await;
     let (service, id) = ("catalog".parse().unwrap(), "a".parse().unwrap());
     left.registry.store.deregister(service, id, again.lease).await.unwrap();

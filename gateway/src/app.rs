@@ -4,7 +4,6 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::registration::Terms;
-use turnout_control::source::Rules;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerKind, RegistryKind, SourceConfig};
+use crate::config::{Config, LedgerKind};
 use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
@@ -29,11 +26,11 @@ use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile;
-use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::embedded;
+use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
 use crate::registry::serve::Registrar;
-use crate::registry::sources::{self, Following};
-use crate::registry::{Collector, Hub, Known, Registry, keep};
+use crate::registry::{Collector, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -63,9 +60,6 @@ pub enum Error {
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
     Registry(#[source] embedded::OpenError),
-    /// The process is told to stop while it starts.
-    #[error("stopped while starting")]
-    Stopped,
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
@@ -83,6 +77,8 @@ pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
     registry: Registry,
+    /// Holds the data directory.
+    open: Open,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -97,9 +93,9 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let Begin { opened, known, ranked, first_seen } = begin(config).await?;
-        let hub = Arc::new(Hub::new(ranked, known, clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), config.registry.grace), hub };
+        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let open = open::open(config, clock, terms_now.clone()).await.map_err(Error::Registry)?;
+        let registry = open.registry.clone();
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -109,7 +105,6 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (terms, terms_now) = watch::channel(launch::terms(config));
         let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
@@ -149,16 +144,18 @@ impl App {
             public: addresses.0,
             admin: addresses.1,
             registry: registry.clone(),
+            open,
             workers,
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
             telemetry,
         };
-        background.spawn(registry.store.clone().run(stop.clone()));
+        for task in app.open.tasks(config, &rules_now, &stop) {
+            background.spawn(task);
+        }
         let prober = Prober::new(connection, read.tls.clone());
         background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
-        follow(Followed { config, registry: &registry, rules: rules_now, first_seen }, &background, &stop);
         background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         background.spawn(collector.run(stop.clone()));
@@ -207,67 +204,11 @@ impl App {
     }
 }
 
-/// What the gateway begins with.
-struct Begin {
-    opened: Opened,
-    known: Known,
-    /// Its sources in the order in which they go.
-    ranked: Vec<SourceName>,
-    /// By other source, when its entries were first seen.
-    first_seen: Vec<BTreeMap<String, Timestamp>>,
-}
-
-/// Opens the data directory, and takes up what was kept where anything is.
-async fn begin(config: &Config) -> Result<Begin, Error> {
-    let ranked = sources::ranked(&config.registry.sources);
-    let mut kept = ranked.clone();
-    // What is registered in the data directory is not kept a second time.
-    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
-    let (directory, is_kept) = (config.data.clone(), is_kept(config));
-    let opened = tokio::task::spawn_blocking(move || {
-        let opened = Opened::open(&directory)?;
-        let own = opened.known();
-        let known = if is_kept { keep::load(&directory, &kept, own) } else { own };
-        Ok((opened, known))
-    });
-    let (opened, known) = opened.await.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-    let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
-    let first_seen = config.registry.sources.iter().map(first_seen).collect();
-    Ok(Begin { opened, known, ranked, first_seen })
-}
-
-/// Whether anything is known here that only others keep.
-fn is_kept(config: &Config) -> bool {
-    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
-}
-
-/// What follows other registries.
-struct Followed<'a> {
-    config: &'a Config,
-    registry: &'a Registry,
-    rules: watch::Receiver<Rules>,
-    first_seen: Vec<BTreeMap<String, Timestamp>>,
-}
-
-/// Follows other registries, and keeps what they say.
-fn follow(followed: Followed<'_>, background: &TaskTracker, stop: &CancellationToken) {
-    let Followed { config, registry, rules, first_seen } = followed;
-    if is_kept(config) {
-        background.spawn(keep::run(registry.hub.clone(), config.data.clone(), stop.clone()));
-    }
-    for (config, first_seen) in config.registry.sources.iter().zip(first_seen) {
-        let (hub, config, rules) = (registry.hub.clone(), config.clone(), rules.clone());
-        let following = Following { hub, config, rules, first_seen };
-        background.spawn(sources::run(following, stop.clone()));
-    }
-}
-
 /// Refuses what this build cannot do.
 fn check_built(config: &Config) -> Result<(), Error> {
-    match (&config.registry.kind, &config.ledger.kind) {
-        (RegistryKind::Embedded, LedgerKind::Embedded) => Ok(()),
-        (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
-        (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
+    match config.ledger.kind {
+        LedgerKind::Embedded => Ok(()),
+        LedgerKind::Postgres { .. } => Err(Error::NotBuilt("a ledger in PostgreSQL")),
     }
 }
 

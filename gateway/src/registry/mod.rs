@@ -6,16 +6,17 @@
 //! `native` is how a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes
 //! registrations over HTTP and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 
+pub mod audit;
 mod collect;
 #[cfg(test)]
 pub(crate) mod contract;
-pub mod audit;
 pub mod embedded;
 pub mod etcd;
 mod history;
 mod hub;
 pub mod keep;
 pub mod native;
+pub mod open;
 pub mod probe;
 pub mod serve;
 pub mod sources;

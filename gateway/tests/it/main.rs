@@ -19,6 +19,7 @@ mod malformed;
 mod persistence;
 mod process;
 mod registration;
+mod registry_etcd;
 mod scenario;
 mod sources;
 mod threads;

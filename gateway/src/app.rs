@@ -4,6 +4,7 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
 use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::schemas::{self, Asker, Policies, SchemaPolicy};
 use crate::registry::serve::Registrar;
 use crate::registry::{Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
@@ -45,6 +47,9 @@ const CONNECT: Duration = Duration::from_secs(1);
 
 /// The largest message that is taken from a service: what gRPC's own libraries take.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Where descriptors come from that nobody pushed.
+const POLICIES: Policies = Policies { services: BTreeMap::new(), others: SchemaPolicy::Reflection };
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -110,10 +115,12 @@ impl App {
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (exposures, exposures_now) = watch::channel(Exposures::read(config));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let (resolver, schemas) = resolver(&registry, &read, terms_now.clone());
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
             exposures: exposures_now,
+            schemas,
             meters: meters.clone(),
         });
         telemetry.metrics().watch_generation(&published.generations);
@@ -149,6 +156,7 @@ impl App {
         };
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
+        background.spawn(schemas::run(resolver, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         let live = Live { terms, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
@@ -214,11 +222,7 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
 fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connection::Settings {
-            connect_timeout: CONNECT,
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            terms,
-        },
+        connection: connections_to_services(terms),
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.
@@ -228,6 +232,22 @@ fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     });
     fleet.limit(launch::timeouts(config));
     fleet
+}
+
+/// Who finds descriptors that nobody pushed.
+fn resolver(
+    registry: &Registry,
+    read: &Read,
+    terms: watch::Receiver<Terms>,
+) -> (schemas::Resolver, watch::Receiver<Arc<schemas::Findings>>) {
+    let asker = Asker::new(connections_to_services(terms), read.tls.clone(), TaskTracker::new());
+    let policies = watch::channel(POLICIES).1;
+    schemas::new(schemas::Sources { registry: registry.clone(), policies, asker })
+}
+
+/// How services are connected to.
+fn connections_to_services(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -2,13 +2,14 @@
 //!
 //! `Store` is what keeps them: `embedded` in one file beside the gateway. What stores and other sources learn
 //! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
-//! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
+//! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. `schemas` finds descriptors that nobody pushed. Who may register what is
 //! decided in `turnout_control`; nothing here decides.
 
 pub mod embedded;
 mod history;
 mod hub;
 pub mod native;
+pub mod schemas;
 pub mod serve;
 mod store;
 

@@ -26,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 use turnout_control::registration::Terms;
+use turnout_control::registry::{self, Endpoint};
 
 use super::frame::Outbound;
 use super::traffic::{Counted, Traffic};
@@ -86,6 +87,20 @@ pub struct Target {
     pub scheme: Scheme,
     /// How TLS is spoken; `None` for plain TCP.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Target {
+    /// Where a registered address leads; `None` when it is none that HTTP can name.
+    pub fn of(address: &Endpoint, tls: &Arc<rustls::ClientConfig>) -> Option<Target> {
+        let (scheme, tls) = match address.scheme {
+            registry::Scheme::Grpc => (Scheme::HTTP, None),
+            registry::Scheme::Grpcs => (Scheme::HTTPS, Some(tls.clone())),
+        };
+        let url = address.url();
+        let authority = url.split_once("://").map_or(url.as_str(), |(_, authority)| authority);
+        let authority = Authority::try_from(authority).ok()?;
+        Some(Target { host: address.host.clone(), port: address.port, authority, scheme, tls })
+    }
 }
 
 /// What holds for every connection.

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{Authority, Scheme as UriScheme};
-use turnout_control::registry::{Endpoint as Address, Registered, Scheme, Standing};
+use turnout_control::registry::{Endpoint as Address, Registered, Standing};
 
 use super::balance::{Dice, Side, prefer};
 use super::breaker::Circuit;
@@ -99,7 +98,7 @@ impl Roster {
         let endpoint = match known {
             Some(member) => member.endpoint.clone(),
             None => {
-                let Some(target) = target(address, equipment) else {
+                let Some(target) = Target::of(address, &equipment.tls) else {
                     tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
                     return None;
                 };
@@ -192,16 +191,4 @@ fn better<'a>(
         Side::First => first,
         Side::Second => second,
     }
-}
-
-/// Where a connection to an address leads; `None` when it is none that HTTP can name.
-fn target(address: &Address, equipment: &Equipment) -> Option<Target> {
-    let (scheme, tls) = match address.scheme {
-        Scheme::Grpc => (UriScheme::HTTP, None),
-        Scheme::Grpcs => (UriScheme::HTTPS, Some(equipment.tls.clone())),
-    };
-    let url = address.url();
-    let authority = url.split_once("://").map_or(url.as_str(), |(_, authority)| authority);
-    let authority = Authority::try_from(authority).ok()?;
-    Some(Target { host: address.host.clone(), port: address.port, authority, scheme, tls })
 }

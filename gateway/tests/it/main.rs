@@ -15,5 +15,6 @@ mod persistence;
 mod process;
 mod registration;
 mod scenario;
+mod schemas;
 mod threads;
 mod watching;

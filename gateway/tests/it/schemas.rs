@@ -33,19 +33,9 @@ impl Samples {
                 turnout_samples::descriptors(service, version).unwrap(),
             );
             let routes = turnout_samples::routes(service, version, 1, &Default::default(), &stop).unwrap();
-            // Each has a fallback of its own, and paths tell them apart.
-            router = match *service {
-                "catalog" => {
-                    router.route_service("/shop.catalog.v1.CatalogService/{rpc}", routes.into_axum_router())
-                }
-                "users" => {
-                    router.route_service("/shop.users.v2.UsersService/{rpc}", routes.into_axum_router())
-                }
-                other => panic!("{other} has no path here"),
-            };
+            router = router.merge(routes.into_axum_router().reset_fallback());
         }
-        let reflection = Routes::new(builder.build_v1().unwrap()).into_axum_router();
-        let router = router.fallback_service(reflection);
+        let router = router.merge(Routes::new(builder.build_v1().unwrap()).into_axum_router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();

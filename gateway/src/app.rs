@@ -4,7 +4,6 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -26,11 +26,11 @@ use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile::{self, Exposures};
+use crate::reconcile;
 use crate::registry::embedded::{self, Embedded, Opened};
-use crate::registry::schemas::{self, Asker, Policies, SchemaPolicy};
+use crate::registry::schemas::{self, Asker, Policies, Resolver};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::{Collector, Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -47,9 +47,6 @@ const CONNECT: Duration = Duration::from_secs(1);
 
 /// The largest message that is taken from a service: what gRPC's own libraries take.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
-
-/// Where descriptors come from that nobody pushed.
-const POLICIES: Policies = Policies { services: BTreeMap::new(), others: SchemaPolicy::Reflection };
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +94,8 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
-        let meters = Meters::new();
-        telemetry.metrics().watch_registry(&registry);
-        telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
+        let registry = open(config, clock).await?;
+        let meters = measured(&registry, &telemetry)?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
@@ -113,9 +104,13 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (exposures, exposures_now) = watch::channel(Exposures::read(config));
+        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
+        let records = registry.store.records();
+        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
-        let (resolver, schemas) = resolver(&registry, &read, terms_now.clone());
+        let (policies, policies_now) = watch::channel(Policies::read(config));
+        let asker = asker(&read, terms_now.clone());
+        let (resolver, schemas) = schemas::new(registry.clone(), policies_now, asker);
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -126,6 +121,7 @@ impl App {
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
@@ -154,11 +150,11 @@ impl App {
             ending: ending.clone(),
             telemetry,
         };
-        background.spawn(registry.store.clone().run(stop.clone()));
-        background.spawn(registry.hub.clone().run(stop.clone()));
-        background.spawn(schemas::run(resolver, stop.clone()));
+        keep(&registry, resolver, &background, &stop);
+        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, fleet, hangups };
+        background.spawn(collector.run(stop.clone()));
+        let live = Live { terms, access, graphql, stated, policies, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -218,6 +214,14 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
+/// What counts the calls; it is exported, and so is what the registry has.
+fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error> {
+    let meters = Meters::new();
+    telemetry.metrics().watch_registry(registry);
+    telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
+    Ok(meters)
+}
+
 /// How services are called.
 fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     let config = &read.loaded.config;
@@ -234,15 +238,25 @@ fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     fleet
 }
 
-/// Who finds descriptors that nobody pushed.
-fn resolver(
-    registry: &Registry,
-    read: &Read,
-    terms: watch::Receiver<Terms>,
-) -> (schemas::Resolver, watch::Receiver<Arc<schemas::Findings>>) {
-    let asker = Asker::new(connections_to_services(terms), read.tls.clone(), TaskTracker::new());
-    let policies = watch::channel(POLICIES).1;
-    schemas::new(schemas::Sources { registry: registry.clone(), policies, asker })
+/// Opens the registry.
+async fn open(config: &Config, clock: Clock) -> Result<Registry, Error> {
+    let (directory, grace) = (config.data.clone(), config.registry.grace);
+    let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
+    let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+    let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
+    Ok(Registry { store: Embedded::new(opened, hub.clone(), grace), hub })
+}
+
+/// Starts what the registry does by itself.
+fn keep(registry: &Registry, resolver: Resolver, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(registry.store.clone().run(stop.clone()));
+    tasks.spawn(registry.hub.clone().run(stop.clone()));
+    tasks.spawn(schemas::run(resolver, stop.clone()));
+}
+
+/// How instances are asked for descriptors that nobody pushed.
+fn asker(read: &Read, terms: watch::Receiver<Terms>) -> Asker {
+    Asker::new(connections_to_services(terms), read.tls.clone(), TaskTracker::new())
 }
 
 /// How services are connected to.

@@ -18,9 +18,10 @@ use turnout_control::registration::Terms;
 use crate::config::{
     self, ClientCertificate, Config, File, Loaded, Mistakes, ServiceConfig, Sources, TlsConfig,
 };
+use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
-use crate::reconcile::Exposures;
+use crate::registry::schemas::Policies;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
 use crate::upstream::tls::{self, Identity, Pem};
@@ -130,7 +131,9 @@ pub struct Live {
     /// Who may use the admin listener.
     pub access: watch::Sender<Arc<Access>>,
     /// What of services is public.
-    pub exposures: watch::Sender<Exposures>,
+    pub stated: watch::Sender<Arc<Stated>>,
+    /// Where descriptors come from that nobody pushed.
+    pub policies: watch::Sender<Policies>,
     /// What holds for operations.
     pub graphql: watch::Sender<Arc<graphql::Settings>>,
     /// Who is called, and for how long at most.
@@ -179,7 +182,11 @@ pub async fn reload(
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
                 live.fleet.limit(timeouts(new));
-                live.exposures.send_replace(Exposures::read(new));
+                live.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
+                live.policies.send_if_modified(|policies| {
+                    let before = std::mem::replace(policies, Policies::read(new));
+                    *policies != before
+                });
                 live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {

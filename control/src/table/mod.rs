@@ -127,6 +127,14 @@ impl Table {
         Vec::new()
     }
 
+    /// What is written under each key: source, key, and what it says.
+    pub fn entries(&self) -> Vec<(SourceName, String, Registered)> {
+        let entry = |((source, key), said): (&(SourceName, String), &Registered)| {
+            (source.clone(), key.clone(), said.clone())
+        };
+        self.entries.iter().map(entry).collect()
+    }
+
     fn put(&mut self, at: (SourceName, String), said: Said) -> Option<Event> {
         match said {
             Said::Instance(registered) => {

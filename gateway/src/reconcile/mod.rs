@@ -6,10 +6,12 @@
 //! stored; who has which name (the locks) is forgotten with the process.
 
 mod pass;
+pub mod preview;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub use preview::Previews;
 pub use report::{Finding, Report};
 
 use std::collections::BTreeMap;
@@ -23,7 +25,6 @@ use turnout_control::id::ServiceName;
 use turnout_control::registry::Snapshot;
 use turnout_schema::subgraph::Exposure;
 
-use crate::config::{Config, Expose};
 use crate::generation::{Callee, Generation, Graph};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
@@ -48,14 +49,9 @@ pub struct Exposures {
 }
 
 impl Exposures {
-    /// What a configuration says.
-    pub fn read(config: &Config) -> Exposures {
-        let exposure = |expose| match expose {
-            Expose::Annotated => Exposure::Annotated,
-            Expose::All => Exposure::All,
-        };
-        let named = config.services.iter().map(|(name, service)| (name.clone(), exposure(service.expose)));
-        Exposures { services: named.collect(), others: exposure(config.any_service.expose) }
+    /// These services like this, and all others like that.
+    pub fn new(services: BTreeMap<ServiceName, Exposure>, others: Exposure) -> Exposures {
+        Exposures { services, others }
     }
 
     /// What of this service is public.
@@ -95,6 +91,8 @@ pub struct Published {
     pub generations: watch::Receiver<Option<Arc<Generation>>>,
     /// How the graph stands; changes with every look.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// Tells what would become of the graph.
+    pub previews: Previews,
 }
 
 /// A reconciler that has not looked yet, and where to see what it does.
@@ -102,7 +100,8 @@ pub fn new(sources: Sources) -> (Reconciler, Published) {
     let (generations, generations_now) = watch::channel(None);
     let (reports, reports_now) = watch::channel(Arc::new(Report::default()));
     let composer = Arc::new(Mutex::new(Composer::default()));
-    let published = Published { generations: generations_now, reports: reports_now };
+    let previews = Previews::new();
+    let published = Published { generations: generations_now, reports: reports_now, previews };
     (Reconciler { sources, composer, generations, reports }, published)
 }
 

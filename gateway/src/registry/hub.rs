@@ -130,6 +130,12 @@ impl Hub {
         lock(&self.table).unreadable()
     }
 
+    /// Everything that is known, to start with it another time.
+    pub fn known(&self) -> Known {
+        let table = lock(&self.table);
+        Known { snapshot: (*self.snapshot()).clone(), entries: table.entries() }
+    }
+
     /// Takes up what a source tells; the revision after it.
     pub fn tell(&self, input: Input) -> u64 {
         self.turn(|table, now| table.take(input, now))

@@ -1,13 +1,20 @@
 //! Where registrations come in, are kept, and are read.
 //!
-//! `Store` is what keeps them: `embedded` in one file beside the gateway. What stores and other sources learn
-//! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
-//! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. `schemas` finds descriptors that nobody pushed. Who may register what is
-//! decided in `turnout_control`; nothing here decides.
+//! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken
+//! with. What stores and other sources learn meets in the `Hub`, whose snapshot everybody reads. `native` is
+//! how a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes registrations over
+//! HTTP and gRPC. `schemas` finds descriptors that nobody pushed. Who may register what is decided in
+//! `turnout_control`; nothing here decides.
 
+pub mod audit;
+mod collect;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod embedded;
+pub mod etcd;
 mod history;
 mod hub;
+pub mod keep;
 pub mod native;
 pub mod schemas;
 pub mod serve;
@@ -15,6 +22,7 @@ mod store;
 
 use std::sync::Arc;
 
+pub use collect::Collector;
 pub use embedded::Embedded;
 pub use history::Changes;
 pub use hub::{Freshness, Hearing, Hub, Known};

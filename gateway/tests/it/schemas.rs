@@ -14,8 +14,11 @@ use tonic_reflection::server::Builder;
 
 use crate::gateway::{Gateway, instance};
 
-/// It takes some hundred milliseconds; this is for a machine that has much else to do.
+/// The end of a wait that has failed.
 const SEEN: Duration = Duration::from_secs(20);
+
+/// Within this time it is in the graph. It takes 400 ms where everything else runs too.
+const PROMISED: Duration = Duration::from_secs(2);
 
 /// Samples on one port, with server reflection, until this is dropped.
 struct Samples {
@@ -83,7 +86,7 @@ async fn an_instance_without_descriptors_is_queried_a_moment_later() {
     let answer = answer(&gateway, "{ products(pageSize: 1) { products { id title } } }").await;
     let took = begun.elapsed();
     assert!(answer["products"]["products"][0]["title"].is_string(), "{answer}");
-    assert!(took < SEEN, "{took:?}");
+    assert!(took < PROMISED, "{took:?}");
 
     // It is bound for ever: a restart without the instance still knows the version.
     let digest = digest(&gateway).await;

@@ -31,6 +31,8 @@ pub(super) struct Attempt {
     state: State,
     /// Failures in a row.
     failures: u32,
+    /// Why it failed last; it goes on to be said while it is tried again.
+    last: Option<(Class, String)>,
     /// Who was asked, or would have been.
     asked: BTreeSet<Process>,
 }
@@ -43,7 +45,7 @@ enum State {
     /// It is being looked into.
     Running,
     /// It could not be described.
-    Waiting { class: Class, since: Instant, until: Instant, why: String },
+    Waiting { class: Class, since: Instant, until: Instant },
 }
 
 impl Attempt {
@@ -90,21 +92,19 @@ impl Attempt {
     pub(super) fn fail(&mut self, class: Class, why: String, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         let until = now + pause(class, self.failures);
-        self.state = State::Waiting { class, since: now, until, why };
+        self.state = State::Waiting { class, since: now, until };
+        self.last = Some((class, why));
     }
 
     /// Descriptors are stored. The version is gone from here as soon as the registry says so.
     pub(super) fn settle(&mut self, now: Instant) {
-        let why = "they were found, and the registry has not told of them yet".to_owned();
-        self.state = State::Waiting { class: Class::Unreached, since: now, until: now + SETTLE, why };
+        self.state = State::Waiting { class: Class::Unreached, since: now, until: now + SETTLE };
+        self.last = None;
     }
 
     /// What is to be said of it.
     pub(super) fn finding(&self) -> Diagnostic {
-        finding(&match &self.state {
-            State::Due | State::Running => Said::Asking,
-            State::Waiting { class, why, .. } => Said::Failed(*class, why),
-        })
+        finding(&self.last.as_ref().map_or(Said::Asking, |(class, why)| Said::Failed(*class, why)))
     }
 }
 

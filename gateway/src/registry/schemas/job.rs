@@ -11,7 +11,8 @@ use turnout_schema::Digest;
 
 use super::resolver::Key;
 use super::schedule::Class;
-use super::{Asker, SchemaPolicy, files};
+use super::{Asker, files};
+use crate::config::SchemaPolicy;
 use crate::registry::Store;
 use crate::registry::store::Error;
 use crate::telemetry::chain;
@@ -112,7 +113,7 @@ impl Job {
 
 fn unresolved(error: Error) -> Unresolved {
     let class = match error {
-        Error::Descriptors(_) => Class::Unusable,
+        Error::Descriptors(_) | Error::Full(_) | Error::Excess(_) => Class::Unusable,
         Error::Unavailable(..)
         | Error::Refused(_)
         | Error::Digest { .. }

@@ -16,26 +16,13 @@ mod schedule;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 pub use cache::{Cache, Cached};
 pub use reflection::Asker;
-pub use resolver::{Findings, Resolver, Sources, new, run};
+pub use resolver::{Findings, Resolver, new, run};
 use turnout_control::id::ServiceName;
-use turnout_schema::Digest;
 
-/// Where the descriptors of a service are that names none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SchemaPolicy {
-    /// Its instances are asked.
-    Reflection,
-    /// Nobody looks for them.
-    Off,
-    /// They are stored under this digest.
-    Digest(Digest),
-    /// They are in this file, or in a file of this directory that is named after the version.
-    Path(PathBuf),
-}
+use crate::config::{Config, SchemaPolicy};
 
 /// What the operator says about all services.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +34,12 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// What a configuration says.
+    pub fn read(config: &Config) -> Policies {
+        let named = config.services.iter().map(|(name, service)| (name.clone(), service.schema.clone()));
+        Policies { services: named.collect(), others: config.any_service.schema.clone() }
+    }
+
     /// What holds for a service.
     pub fn of(&self, service: &ServiceName) -> &SchemaPolicy {
         self.services.get(service).unwrap_or(&self.others)

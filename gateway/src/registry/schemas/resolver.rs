@@ -20,7 +20,8 @@ use turnout_schema::Diagnostic;
 
 use super::attempt::{Attempt, Said, finding, processes};
 use super::job::{Done, Job, Unresolved};
-use super::{Asker, Policies, SchemaPolicy};
+use super::{Asker, Policies};
+use crate::config::SchemaPolicy;
 use crate::registry::Registry;
 use crate::registry::store::Leadership;
 
@@ -42,37 +43,34 @@ pub type Findings = BTreeMap<Key, Diagnostic>;
 /// A version of a service.
 pub(super) type Key = (ServiceName, Version);
 
-/// What descriptors are found with.
-#[derive(Clone, Debug)]
-pub struct Sources {
-    /// What is registered, and where descriptors are stored.
-    pub registry: Registry,
-    /// What the operator says.
-    pub policies: watch::Receiver<Policies>,
-    /// Asks instances.
-    pub asker: Asker,
-}
-
 /// Finds descriptors.
 #[derive(Debug)]
 pub struct Resolver {
-    sources: Sources,
+    registry: Registry,
+    policies: watch::Receiver<Policies>,
+    asker: Asker,
     attempts: BTreeMap<Key, Attempt>,
     leaderless_since: Option<Instant>,
     findings: watch::Sender<Arc<Findings>>,
 }
 
-/// A resolver that has not begun, and what it will have to say.
-pub fn new(sources: Sources) -> (Resolver, watch::Receiver<Arc<Findings>>) {
+/// A resolver that has not begun, and what it will have to say. It finds descriptors for what is registered,
+/// as the operator says, or by asking, and stores them in the registry.
+pub fn new(
+    registry: Registry,
+    policies: watch::Receiver<Policies>,
+    asker: Asker,
+) -> (Resolver, watch::Receiver<Arc<Findings>>) {
     let (findings, findings_now) = watch::channel(Arc::default());
-    (Resolver { sources, attempts: BTreeMap::new(), leaderless_since: None, findings }, findings_now)
+    let attempts = BTreeMap::new();
+    (Resolver { registry, policies, asker, attempts, leaderless_since: None, findings }, findings_now)
 }
 
 /// Runs until it is told to stop. What is being asked then is given up.
 pub async fn run(mut resolver: Resolver, stop: CancellationToken) {
-    let mut changes = resolver.sources.registry.changes();
-    let mut policies = resolver.sources.policies.clone();
-    let mut leadership = resolver.sources.registry.store.leadership();
+    let mut changes = resolver.registry.changes();
+    let mut policies = resolver.policies.clone();
+    let mut leadership = resolver.registry.store.leadership();
     let mut jobs = JoinSet::new();
     loop {
         let snapshot = changes.borrow_and_update().clone();
@@ -111,12 +109,11 @@ impl Resolver {
         let mut wake = now + IDLE;
         wake = wake.min(acts_from.filter(|from| *from > now).unwrap_or(wake));
         let acts = acts_from.is_some_and(|from| from <= now);
-        let mut findings = Findings::new();
+        let (mut findings, mut due) = (Findings::new(), Vec::new());
         for (key, service) in bare {
             let policy = policies.of(&key.0);
-            let processes = processes(service, &key.1);
             let attempt = self.attempts.entry(key.clone()).or_default();
-            attempt.notice(&processes, now);
+            attempt.notice(&processes(service, &key.1), now);
             if *policy == SchemaPolicy::Off {
                 findings.insert(key, finding(&Said::Off));
                 continue;
@@ -125,20 +122,30 @@ impl Resolver {
                 findings.insert(key, finding(&Said::Elsewhere));
                 continue;
             }
-            if attempt.is_due(now) && jobs.len() < JOBS_MAX {
-                let endpoints = attempt.choose(processes);
-                let wanted = service.owned(&key.1).unwrap_or_default();
-                let Sources { registry, asker, .. } = &self.sources;
-                let (store, asker) = (registry.store.clone(), asker.clone());
-                let job = Job { key: key.clone(), store, asker, policy: policy.clone(), endpoints, wanted };
-                jobs.spawn(job.run());
+            if attempt.is_due(now) {
+                due.push((attempt.until(), key.clone()));
             }
             wake = wake.min(attempt.until().unwrap_or(wake));
             findings.insert(key, attempt.finding());
         }
+        // Those that were never tried, and then those that wait for longest.
+        due.sort();
+        for (_, key) in due.into_iter().take(JOBS_MAX.saturating_sub(jobs.len())) {
+            jobs.spawn(self.job(key, snapshot, policies).run());
+        }
         self.publish(findings);
         // What is due and finds no place waits for the end of a job, and not for the clock.
         wake.max(now + TURN)
+    }
+
+    /// A search for a version, which counts as running from now on.
+    fn job(&mut self, key: Key, snapshot: &Snapshot, policies: &Policies) -> Job {
+        let service = snapshot.service(&key.0);
+        let processes = service.map(|service| processes(service, &key.1)).unwrap_or_default();
+        let wanted = service.and_then(|service| service.owned(&key.1)).unwrap_or_default();
+        let endpoints = self.attempts.entry(key.clone()).or_default().choose(processes);
+        let policy = policies.of(&key.0).clone();
+        Job { key, store: self.registry.store.clone(), asker: self.asker.clone(), policy, endpoints, wanted }
     }
 
     /// Since when, or from when on, this gateway does something; `None`: another one does.
@@ -211,7 +218,7 @@ mod tests {
         };
         let tls = tls::client(None, None).unwrap();
         let asker = Asker::new(connection, tls, tokio_util::task::TaskTracker::new());
-        new(Sources { registry, policies: watch::channel(policies).1, asker }).0
+        new(registry, watch::channel(policies).1, asker).0
     }
 
     #[tokio::test(start_paused = true)]

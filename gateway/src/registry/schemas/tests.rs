@@ -270,8 +270,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let registry = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
         let (policies, policies_now) = watch::channel(Policies { services: BTreeMap::new(), others });
-        let sources = Sources { registry: registry.clone(), policies: policies_now, asker: asker() };
-        let (resolver, findings) = new(sources);
+        let (resolver, findings) = new(registry.clone(), policies_now, asker());
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(run(resolver, stop.clone()));

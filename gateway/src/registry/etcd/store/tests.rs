@@ -1,0 +1,1 @@
+//! Facts about the registry in etcd, with a real one.

@@ -4,7 +4,7 @@
 //! come and go. Versions stay: (service, version) is bound to its descriptors for ever, also when no
 //! instance is left, so that a tag can never come to mean something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use turnout_schema::{Diagnostic, Digest};
@@ -34,6 +34,23 @@ pub struct Instance {
     pub health: Health,
     /// What its author wants operators to see.
     pub meta: BTreeMap<String, String>,
+}
+
+/// The entry of `meta` that names, with commas between them, the protobuf services that belong to an instance
+/// which names no descriptors.
+pub const META_SERVICES: &str = "grpc.services";
+
+impl Instance {
+    /// The protobuf services that belong to it; empty: all that its descriptors have.
+    pub fn services(&self) -> Vec<String> {
+        match (&self.schema, self.meta.get(META_SERVICES)) {
+            (Some(schema), _) => schema.services.clone(),
+            (None, Some(names)) => {
+                names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 /// An address of an instance.
@@ -94,7 +111,7 @@ pub struct SchemaRef {
 pub enum Intent {
     /// It takes calls.
     Up,
-    /// It finishes what it has and takes no new calls.
+    /// It finishes what it has and wants no new calls.
     Draining,
 }
 
@@ -140,7 +157,8 @@ pub enum Standing {
     Up,
     /// Its registration ended together with those of many others; it takes calls like one that is up.
     Held,
-    /// It said that it is about to go.
+    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has moved
+    /// to another version, the last instance of a version is better than none.
     Draining,
     /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
@@ -215,6 +233,25 @@ pub struct Service {
     pub instances: BTreeMap<InstanceId, Registered>,
 }
 
+impl Service {
+    /// The protobuf services that belong to a version, as its instances say, sorted; empty: all that its
+    /// descriptors have. `None` when no instance is there to say.
+    pub fn owned(&self, version: &Version) -> Option<Vec<String>> {
+        let mut owned = None::<BTreeSet<String>>;
+        for registered in self.instances.values() {
+            if registered.instance.version != *version || registered.refused.is_some() {
+                continue;
+            }
+            let services = registered.instance.services();
+            if services.is_empty() {
+                return Some(services);
+            }
+            owned.get_or_insert_default().extend(services);
+        }
+        owned.map(|owned| owned.into_iter().collect())
+    }
+}
+
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -224,7 +261,8 @@ pub enum Event {
     Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
-    /// A version came to be known, or its descriptors did. The first digest of a version stays.
+    /// A version came to be known, or its descriptors did. Of the digests that instances name the first stays;
+    /// one that was written down for the version goes before it.
     Version(ServiceName, Version, VersionRecord),
 }
 
@@ -289,14 +327,26 @@ impl Snapshot {
     /// change nothing but the revision, so that repeating one is harmless.
     #[must_use]
     pub fn apply(&self, event: &Event) -> Snapshot {
-        let mut next = Snapshot { revision: self.revision + 1, services: self.services.clone() };
-        match event {
-            Event::Up(registered) => next.up(registered),
-            Event::Heard(service, id, presence) => next.hear(service, id, *presence),
-            Event::Version(service, version, record) => next.learn(service, version, *record),
-            Event::Down(service, id, _) => {
-                if let Some(service) = next.services.get_mut(service) {
-                    Arc::make_mut(service).instances.remove(id);
+        self.fold(std::slice::from_ref(event))
+    }
+
+    /// The snapshot after these events, as many revisions on. The services that they touch are copied once,
+    /// and of the others only their names; many events together cost little more than one.
+    #[must_use]
+    pub fn fold(&self, events: &[Event]) -> Snapshot {
+        let mut next = self.clone();
+        for event in events {
+            next.revision += 1;
+            match event {
+                Event::Up(registered) => next.up(registered),
+                Event::Heard(service, id, presence) => next.hear(service, id, *presence),
+                Event::Version(service, version, record) => next.bind(service, version, *record),
+                Event::Down(service, id, _) => {
+                    if let Some(service) = next.services.get_mut(service)
+                        && service.instances.contains_key(id)
+                    {
+                        Arc::make_mut(service).instances.remove(id);
+                    }
                 }
             }
         }
@@ -312,6 +362,18 @@ impl Snapshot {
         self.learn(&instance.service, &instance.version, record);
         let service = Arc::make_mut(self.services.entry(instance.service.clone()).or_default());
         service.instances.insert(instance.id.clone(), registered.clone());
+    }
+
+    /// What was written down goes before what an instance said.
+    fn bind(&mut self, service: &ServiceName, version: &Version, record: VersionRecord) {
+        self.learn(service, version, record);
+        if let Some(service) = self.services.get_mut(service)
+            && let Some(known) = service.versions.get(version)
+            && record.digest.is_some_and(|digest| known.digest != Some(digest))
+            && let Some(known) = Arc::make_mut(service).versions.get_mut(version)
+        {
+            known.digest = record.digest;
+        }
     }
 
     fn learn(&mut self, service: &ServiceName, version: &Version, record: VersionRecord) {
@@ -409,6 +471,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_version_record_goes_before_what_an_instance_said() {
+        let named = registered("catalog", "a", "1.4.0");
+        let (service, version) = (&named.instance.service, &named.instance.version);
+        let written = VersionRecord { digest: Some(Digest::of(b"written")), first_seen: Timestamp(9) };
+        let event = Event::Version(service.clone(), version.clone(), written);
+        let after = Snapshot::default().fold(&[Event::Up(named.clone()), event.clone()]);
+        let kept = VersionRecord { digest: written.digest, first_seen: named.registered_at };
+        assert_eq!(after.service(service).unwrap().versions[version], kept);
+        let bare = VersionRecord { digest: None, first_seen: Timestamp(9) };
+        let after =
+            after.fold(&[Event::Version(service.clone(), version.clone(), bare), Event::Up(named.clone())]);
+        assert_eq!(after.service(service).unwrap().versions[version], kept);
+    }
+
+    #[test]
+    fn many_events_together_make_what_they_make_one_by_one() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let events =
+            [Event::Up(catalog.clone()), Event::Up(registered("orders", "b", "2.1.0")), down(&catalog)];
+        let one_by_one = events.iter().fold(Snapshot::default(), |snapshot, event| snapshot.apply(event));
+        assert_eq!(Snapshot::default().fold(&events), one_by_one);
+        assert_eq!(one_by_one.revision, 3);
+    }
+
+    #[test]
     fn silence_makes_an_instance_suspect_and_a_heartbeat_ends_that() {
         let catalog = registered("catalog", "a", "1.4.0");
         let (service, id) = (catalog.instance.service.clone(), catalog.instance.id.clone());
@@ -425,5 +512,31 @@ pub(crate) mod tests {
         let next = snapshot.apply(&down(&registered("orders", "x", "1.0.0")));
         assert_eq!(next.revision, snapshot.revision + 1);
         assert_eq!(next.services, snapshot.services);
+    }
+
+    #[test]
+    fn a_version_owns_what_its_instances_say() {
+        let up = |snapshot: Snapshot, id: &str, schema: Option<&[&str]>, meta: &str| {
+            let mut one = registered("shop", id, "1.4.0");
+            let instance = Arc::make_mut(&mut one.instance);
+            let digest = Digest::of(b"1.4.0");
+            instance.schema = schema.map(|services| SchemaRef {
+                digest,
+                services: services.iter().map(|name| (*name).to_owned()).collect(),
+            });
+            instance.meta.insert(META_SERVICES.to_owned(), meta.to_owned());
+            snapshot.apply(&Event::Up(one))
+        };
+        let (shop, version) = ("shop".parse().unwrap(), "1.4.0".parse().unwrap());
+        let owned = |snapshot: &Snapshot| snapshot.service(&shop).unwrap().owned(&version);
+        let one = up(Snapshot::default(), "a", Some(&["shop.Carts"]), "");
+        assert_eq!(owned(&one), Some(vec!["shop.Carts".to_owned()]));
+        let two = up(one, "b", None, "shop.Items, shop.Carts,");
+        assert_eq!(owned(&two), Some(vec!["shop.Carts".to_owned(), "shop.Items".to_owned()]));
+        let three = up(two, "c", None, "");
+        assert_eq!(owned(&three), Some(Vec::new()));
+        let all = ["a", "b", "c"].map(|id| Event::Down(shop.clone(), id.parse().unwrap(), Why::Expired));
+        let gone = all.iter().fold(three, |snapshot, event| snapshot.apply(event));
+        assert_eq!(owned(&gone), None);
     }
 }

@@ -27,6 +27,7 @@ use turnout_schema::subgraph::Exposure;
 
 use crate::generation::{Callee, Generation, Graph};
 use crate::registry::Registry;
+use crate::registry::schemas::Findings;
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 use pass::{Candidate, Composer, Pass};
@@ -68,6 +69,8 @@ pub struct Sources {
     pub fleet: Arc<Fleet>,
     /// What of services is public. A change makes the graph anew.
     pub exposures: watch::Receiver<Exposures>,
+    /// What is to be said of versions that have no descriptors.
+    pub schemas: watch::Receiver<Arc<Findings>>,
     /// Count the calls of each version.
     pub meters: Meters,
 }
@@ -127,14 +130,17 @@ impl Reconciler {
     async fn compose(&self, stop: &CancellationToken) {
         let mut changes = self.sources.registry.changes();
         let mut exposures = self.sources.exposures.clone();
+        let mut schemas = self.sources.schemas.clone();
         loop {
             let snapshot = changes.borrow_and_update().clone();
             let exposed = exposures.borrow_and_update().clone();
-            let again = self.look(snapshot, exposed).await;
+            let described = schemas.borrow_and_update().clone();
+            let again = self.look(snapshot, exposed, described).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 () = changed(&mut exposures) => {}
+                () = changed(&mut schemas) => {}
                 () = sleep(AGAIN), if again => {}
             }
             quiet(&mut changes).await;
@@ -142,12 +148,12 @@ impl Reconciler {
     }
 
     /// Looks once; whether it should be done again soon.
-    async fn look(&self, snapshot: Arc<Snapshot>, exposures: Exposures) -> bool {
+    async fn look(&self, snapshot: Arc<Snapshot>, exposures: Exposures, schemas: Arc<Findings>) -> bool {
         let (composer, registry) = (self.composer.clone(), self.sources.registry.clone());
         let revision = snapshot.revision;
         let look = move || {
             let mut composer = composer.lock().unwrap_or_else(PoisonError::into_inner);
-            composer.look(&registry, &snapshot, &exposures)
+            composer.look(&registry, &snapshot, &exposures, &schemas)
         };
         match tokio::task::spawn_blocking(look).await {
             Ok(pass) => self.publish(revision, pass),

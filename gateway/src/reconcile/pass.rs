@@ -21,6 +21,7 @@ use super::Exposures;
 use super::report::Finding;
 use crate::generation::Graph;
 use crate::registry::Registry;
+use crate::registry::schemas::Findings;
 use crate::telemetry::chain;
 
 /// A version as it is read: everything that decides what it offers.
@@ -30,6 +31,8 @@ pub(super) struct Candidate {
     pub(super) version: Version,
     digest: Digest,
     exposure: Exposure,
+    /// The protobuf services that belong to it; empty: all of its descriptors.
+    owned: Vec<String>,
 }
 
 /// What is known from one look to the next.
@@ -37,6 +40,8 @@ pub(super) struct Candidate {
 pub(super) struct Composer {
     locks: Locks,
     readings: BTreeMap<Candidate, Result<Arc<Reading>, Diagnostic>>,
+    /// What belongs to a version, as its instances said last: the last one that goes takes nothing away.
+    owned: BTreeMap<(ServiceName, Version), Vec<String>>,
     /// What the last look decided, until it has to be decided anew.
     settled: Option<Settled>,
     /// The graph that serves, which is named after its members too, and who they are.
@@ -90,9 +95,15 @@ type Candidates = BTreeMap<ServiceName, Vec<Candidate>>;
 
 impl Composer {
     /// Looks at what is registered. Blocks.
-    pub(super) fn look(&mut self, registry: &Registry, snapshot: &Snapshot, exposures: &Exposures) -> Pass {
-        let candidates = candidates(snapshot, exposures);
-        let undescribed = undescribed(snapshot);
+    pub(super) fn look(
+        &mut self,
+        registry: &Registry,
+        snapshot: &Snapshot,
+        exposures: &Exposures,
+        schemas: &Findings,
+    ) -> Pass {
+        let candidates = self.candidates(snapshot, exposures);
+        let undescribed = undescribed(snapshot, schemas);
         if let Some(settled) = self.settled.as_ref().filter(|settled| settled.holds(&candidates)) {
             let findings = sorted(undescribed, settled.findings.clone());
             let compositions = self.compositions;
@@ -149,6 +160,7 @@ impl Composer {
         let reading = guarded(|| {
             let bytes = bytes.ok_or("they are not stored")?;
             let descriptors = Descriptors::read(&bytes).map_err(|error| error.to_string())?;
+            let descriptors = descriptors.only(&candidate.owned);
             let (service, version) = (candidate.service.as_str(), candidate.version.to_string());
             Ok(Arc::new(subgraph::read(service, &version, &descriptors, candidate.exposure)))
         })
@@ -257,6 +269,26 @@ impl Composer {
         decision.chosen.iter().all(|(_, reading)| !offers(&reading.subgraph)) && serving.iter().all(closed)
     }
 
+    /// The versions of each service that could be served, the best first.
+    fn candidates(&mut self, snapshot: &Snapshot, exposures: &Exposures) -> Candidates {
+        let mut candidates = Candidates::new();
+        for (name, service) in snapshot.services() {
+            let exposure = exposures.of(name);
+            for lineup::Choice { version, digest, .. } in lineup::choices(service) {
+                let key = (name.clone(), version.clone());
+                if let Some(owned) = service.owned(version) {
+                    self.owned.insert(key.clone(), owned);
+                }
+                let owned = self.owned.get(&key).cloned().unwrap_or_default();
+                let candidate =
+                    Candidate { service: name.clone(), version: version.clone(), digest, exposure, owned };
+                candidates.entry(name.clone()).or_default().push(candidate);
+            }
+            candidates.entry(name.clone()).or_default();
+        }
+        candidates
+    }
+
     fn settle(&mut self, candidates: &Candidates, decision: &Decision) {
         let examined = |of_service: &Vec<Candidate>| {
             let at = of_service
@@ -295,38 +327,24 @@ impl Decision {
     }
 }
 
-/// The versions of each service that could be served, the best first.
-fn candidates(snapshot: &Snapshot, exposures: &Exposures) -> Candidates {
-    let of_service = |(name, service)| {
-        let exposure = exposures.of(name);
-        let choices = lineup::choices(service);
-        let candidate = |choice: lineup::Choice<'_>| Candidate {
-            service: name.clone(),
-            version: choice.version.clone(),
-            digest: choice.digest,
-            exposure,
-        };
-        (ServiceName::clone(name), choices.into_iter().map(candidate).collect())
-    };
-    snapshot.services().map(of_service).collect()
-}
-
-fn undescribed(snapshot: &Snapshot) -> Vec<Finding> {
+fn undescribed(snapshot: &Snapshot, schemas: &Findings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, service) in snapshot.services() {
         for version in lineup::undescribed(service) {
-            let diagnostic = Diagnostic {
-                severity: Severity::Error,
-                code: "SCHEMA_MISSING",
-                message: "It named no descriptors, so it is not in the graph.".to_owned(),
-                help: "Register it with the digest of its descriptors; to ask a service for them by server \
-                       reflection comes with a later version of the gateway."
-                    .to_owned(),
-            };
-            findings.push(Finding::of(name, version, diagnostic));
+            let known = schemas.get(&(name.clone(), version.clone())).cloned();
+            findings.push(Finding::of(name, version, known.unwrap_or_else(unnamed)));
         }
     }
     findings
+}
+
+fn unnamed() -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Info,
+        code: "SCHEMA_MISSING",
+        message: "It named no descriptors; they are looked for.".to_owned(),
+        help: String::new(),
+    }
 }
 
 /// Whether a graph has anything of it. One that offers nothing is no member, so that a service that is not

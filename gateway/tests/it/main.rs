@@ -7,16 +7,22 @@
 
 #[path = "../../src/registry/etcd/testing.rs"]
 mod etcd;
+mod etcd_calls;
+mod etcd_follow;
 mod fault_server;
 mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod kill;
 mod malformed;
 mod outage;
 mod persistence;
 mod process;
 mod registration;
+mod registry_etcd;
 mod scenario;
+mod schemas;
+mod sources;
 mod threads;
 mod watching;

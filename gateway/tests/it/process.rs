@@ -28,11 +28,11 @@ impl Turnout {
         let data = data.display().to_string();
         let arguments =
             [command, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", &data];
-        let mut child = turnout(&[&arguments[..], more].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Turnout::of(turnout(&[&arguments[..], more].concat()))
+    }
+
+    pub(crate) fn of(mut command: Command) -> Turnout {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         rest.read_line(&mut line).unwrap();

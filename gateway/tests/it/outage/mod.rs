@@ -4,6 +4,7 @@
 //! Everything here is a process: gateways, services and the members of etcd. Callers ask all the time, and a
 //! single answer with an error fails the test.
 
+mod crowd;
 mod proxy;
 mod world;
 

@@ -26,14 +26,19 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one whose registry is in etcd at these addresses. Blocks until it says that it is ready.
     pub(crate) fn start(members: &[String], more: &str) -> Node {
+        Node::start_with(members, more, "")
+    }
+
+    /// The same with more settings beside those of the registry.
+    pub(crate) fn start_with(members: &[String], more: &str, settings: &str) -> Node {
         let config = tempfile::tempdir().unwrap();
-        write(config.path(), members, more);
+        write(config.path(), members, more, settings);
         Node { process: launch(config.path()), config }
     }
 
     /// Writes another configuration, for its next start.
     pub(crate) fn reconfigure(&self, members: &[String], more: &str) {
-        write(self.config.path(), members, more);
+        write(self.config.path(), members, more, "");
     }
 
     /// Kills it without a word, and starts it again over what it left behind.
@@ -47,7 +52,8 @@ impl Node {
     pub(crate) async fn stop_and_restart(&mut self) {
         self.process.signal(rustix::process::Signal::TERM);
         let child = &mut self.process.child;
-        let ended = eventually("the gateway ends", Duration::from_secs(40), async || child.try_wait().unwrap());
+        let ended =
+            eventually("the gateway ends", Duration::from_secs(40), async || child.try_wait().unwrap());
         assert!(ended.await.success());
         self.process = launch(self.config.path());
     }
@@ -70,6 +76,12 @@ impl Node {
         self.send(request.unwrap()).await
     }
 
+    /// Stores descriptors; the answer.
+    pub(crate) async fn store(&self, digest: &str, bytes: Vec<u8>) -> (u16, String) {
+        let uri = format!("{}/registry/v1/schemas/{digest}", self.process.admin);
+        self.send(Request::put(uri).body(Full::new(Bytes::from(bytes))).unwrap()).await
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> (u16, String) {
         let answer = client().request(request).await.unwrap();
         let status = answer.status().as_u16();
@@ -78,9 +90,9 @@ impl Node {
     }
 }
 
-fn write(directory: &Path, members: &[String], more: &str) {
+fn write(directory: &Path, members: &[String], more: &str, settings: &str) {
     let endpoints: Vec<String> = members.iter().map(|member| format!("\"{member}\"")).collect();
-    let text = format!("registry: {{ kind: etcd, endpoints: [{}]{more} }}\n", endpoints.join(", "));
+    let text = format!("registry: {{ kind: etcd, endpoints: [{}]{more} }}\n{settings}", endpoints.join(", "));
     std::fs::write(directory.join("turnout.yaml"), text).unwrap();
 }
 

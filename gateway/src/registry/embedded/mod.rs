@@ -60,19 +60,20 @@ pub struct Opened {
     lock: Lock,
 }
 
-/// Held for the life of a process that uses the directory, so that two never write one file.
-struct Lock(File);
+/// A data directory, taken for as long as this lives, so that two never write one file.
+#[derive(Debug)]
+pub struct Lock(File);
 
-impl Lock {
-    fn take(directory: &Path) -> Result<Lock, OpenError> {
-        let at = |error| OpenError::Directory(directory.to_owned(), error);
-        let file = File::create(directory.join("lock")).map_err(at)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-            TryLockError::Error(error) => at(error),
-        })?;
-        Ok(Lock(file))
-    }
+/// Takes a data directory for this process; makes it when it is missing. Blocks.
+pub fn hold(directory: &Path) -> Result<Lock, OpenError> {
+    let at = |error| OpenError::Directory(directory.to_owned(), error);
+    std::fs::create_dir_all(directory).map_err(at)?;
+    let file = File::create(directory.join("lock")).map_err(at)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+        TryLockError::Error(error) => at(error),
+    })?;
+    Ok(Lock(file))
 }
 
 impl Drop for Lock {
@@ -88,9 +89,7 @@ impl Drop for Lock {
 impl Opened {
     /// Opens the registry in a directory, which is made when it is missing. Blocks.
     pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-        let at = |error| OpenError::Directory(directory.to_owned(), error);
-        std::fs::create_dir_all(directory).map_err(at)?;
-        let lock = Lock::take(directory)?;
+        let lock = hold(directory)?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
         let (known, records) = (file.load()?, file.watched()?);
         Ok(Opened { file, known, records, lock })

@@ -73,7 +73,33 @@ pub struct Opened {
     file: Sqlite,
     known: Snapshot,
     records: Records,
-    lock: File,
+    lock: Lock,
+}
+
+/// A data directory, taken for as long as this lives, so that two never write one file.
+#[derive(Debug)]
+pub struct Lock(File);
+
+/// Takes a data directory for this process; makes it when it is missing. Blocks.
+pub fn hold(directory: &Path) -> Result<Lock, OpenError> {
+    let at = |error| OpenError::Directory(directory.to_owned(), error);
+    std::fs::create_dir_all(directory).map_err(at)?;
+    let file = File::create(directory.join("lock")).map_err(at)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+        TryLockError::Error(error) => at(error),
+    })?;
+    Ok(Lock(file))
+}
+
+impl Drop for Lock {
+    /// Closing would not be enough: a process that is just being started may have the file too, until it is
+    /// another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the data directory was not unlocked");
+        }
+    }
 }
 
 impl Opened {
@@ -128,8 +154,8 @@ pub struct Embedded {
     /// Changes while `held` is taken.
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
-    /// Held for the life of the process, so that two never write one file.
-    _lock: File,
+    /// The last to go.
+    _lock: Lock,
 }
 
 /// The file, and what it holds.

@@ -214,14 +214,11 @@ struct Begin {
 /// Opens the data directory, and takes up what was kept where anything is.
 async fn begin(config: &Config) -> Result<Begin, Error> {
     let ranked = sources::ranked(&config.registry.sources);
-    let mut kept = ranked.clone();
-    // What is registered in the data directory is not kept a second time.
-    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
-    let (directory, is_kept) = (config.data.clone(), is_kept(config));
+    let (directory, kept) = (config.data.clone(), kept(config));
     let opened = tokio::task::spawn_blocking(move || {
         let opened = Opened::open(&directory)?;
         let own = opened.known();
-        let known = if is_kept { keep::load(&directory, &kept, own) } else { own };
+        let known = if kept.is_empty() { own } else { keep::load(&directory, &kept, own) };
         Ok((opened, known))
     });
     let (opened, known) = opened.await.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
@@ -230,9 +227,11 @@ async fn begin(config: &Config) -> Result<Begin, Error> {
     Ok(Begin { opened, known, ranked, first_seen })
 }
 
-/// Whether anything is known here that only others keep.
-fn is_kept(config: &Config) -> bool {
-    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
+/// The sources that are kept for a start without them: what is registered in the data directory is there anyway.
+fn kept(config: &Config) -> Vec<SourceName> {
+    let mut kept = sources::ranked(&config.registry.sources);
+    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+    kept
 }
 
 /// What follows other registries.
@@ -246,8 +245,9 @@ struct Followed<'a> {
 /// Follows other registries, and keeps what they say.
 fn follow(followed: Followed<'_>, background: &TaskTracker, stop: &CancellationToken) {
     let Followed { config, registry, rules, first_seen } = followed;
-    if is_kept(config) {
-        background.spawn(keep::run(registry.hub.clone(), config.data.clone(), stop.clone()));
+    let kept = kept(config);
+    if !kept.is_empty() {
+        background.spawn(keep::run(registry.hub.clone(), kept, config.data.clone(), stop.clone()));
     }
     for (config, first_seen) in config.registry.sources.iter().zip(first_seen) {
         let (hub, config, rules) = (registry.hub.clone(), config.clone(), rules.clone());

@@ -183,7 +183,7 @@ async fn changes_are_kept_at_most_once_a_second_and_at_the_end() {
     let hub = Arc::new(Hub::new(ranked(), Known::default(), Clock::start()));
     let stop = CancellationToken::new();
     let mut keeper = tokio::task::JoinSet::new();
-    keeper.spawn(run(hub.clone(), directory.path().to_owned(), stop.clone()));
+    keeper.spawn(run(hub.clone(), ranked(), directory.path().to_owned(), stop.clone()));
     let entries = || load(directory.path(), &ranked(), Known::default()).entries.len();
     let tell = |number: usize| {
         let said = Said::Instance(Registered {

@@ -122,7 +122,7 @@ pub enum Health {
     Grpc,
     /// By opening a connection.
     Tcp,
-    /// Not at all.
+    /// Not at all, it says. Where its life is in question, opening a connection has to do.
     None,
 }
 

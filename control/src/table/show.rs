@@ -40,7 +40,7 @@ pub(super) fn settle(
             let place = chosen.remove(&name.1);
             let claim = place.as_ref().and_then(|place| members.claim(&name, place));
             let shown = claim.map(Claim::registered);
-            match place.filter(|_| claim.is_some_and(|claim| claim.doubt().is_some())) {
+            match place.filter(|_| claim.is_some_and(|claim| claim.tried().is_some())) {
                 Some(place) => unsure.insert(name.clone(), place),
                 None => unsure.remove(&name),
             };

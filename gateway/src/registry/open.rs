@@ -46,8 +46,8 @@ enum Ground {
 pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) -> Result<Open, OpenError> {
     let ranked = sources::ranked(&config.registry.sources);
     let (directory, embedded) = (config.data.clone(), config.registry.kind == RegistryKind::Embedded);
-    let (kept, of) = (is_kept(config), ranked.clone());
-    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, kept.then_some(of)));
+    let kept = kept(config);
+    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, &kept));
     let (ground, known) = ground.await.map_err(|_| OpenError::Stopped)??;
     let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
     let first_seen = config.registry.sources.iter().map(first_seen).collect();
@@ -67,7 +67,7 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
 fn ground(
     directory: &Path,
     embedded: bool,
-    kept: Option<Vec<SourceName>>,
+    kept: &[SourceName],
 ) -> Result<(Ground, Known), OpenError> {
     let (ground, own) = if embedded {
         let opened = Opened::open(directory)?;
@@ -76,10 +76,8 @@ fn ground(
     } else {
         (Ground::Lock(embedded::hold(directory)?), Known::default())
     };
-    let Some(mut sources) = kept else { return Ok((ground, own)) };
-    // What is registered in the data directory is not kept a second time.
-    sources.retain(|source| *source != SourceName::own() || !embedded);
-    Ok((ground, keep::load(directory, &sources, own)))
+    let known = if kept.is_empty() { own } else { keep::load(directory, kept, own) };
+    Ok((ground, known))
 }
 
 impl Open {
@@ -92,8 +90,9 @@ impl Open {
     ) -> Vec<BoxFuture<'static, ()>> {
         let Registry { store, hub } = &self.registry;
         let mut tasks: Vec<BoxFuture<'static, ()>> = vec![store.clone().run(stop.clone())];
-        if is_kept(config) {
-            tasks.push(Box::pin(keep::run(hub.clone(), config.data.clone(), stop.clone())));
+        let kept = kept(config);
+        if !kept.is_empty() {
+            tasks.push(Box::pin(keep::run(hub.clone(), kept, config.data.clone(), stop.clone())));
         }
         for (source, first_seen) in config.registry.sources.iter().zip(&self.first_seen) {
             let (config, rules, first_seen) = (source.clone(), rules.clone(), first_seen.clone());
@@ -104,9 +103,11 @@ impl Open {
     }
 }
 
-/// Whether anything is known here that only others keep.
-fn is_kept(config: &Config) -> bool {
-    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
+/// The sources that are kept for a start without them: what is registered in the data directory is there anyway.
+fn kept(config: &Config) -> Vec<SourceName> {
+    let mut kept = sources::ranked(&config.registry.sources);
+    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+    kept
 }
 
 /// What this process is called among gateways: the host, and a number that no other has.

@@ -140,8 +140,8 @@ pub enum Standing {
     Up,
     /// Its registration ended together with those of many others; it takes calls like one that is up.
     Held,
-    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has moved
-    /// to another version, the last instance of a version is better than none.
+    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has
+    /// moved to another version, the last instance of a version is better than none.
     Draining,
     /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
@@ -225,8 +225,8 @@ pub enum Event {
     Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
-    /// A version came to be known, or its descriptors did. Of the digests that instances name the first stays;
-    /// one that was written down for the version goes before it.
+    /// A version came to be known, or its descriptors did. Of the digests that instances name the first
+    /// stays; one that was written down for the version goes before it.
     Version(ServiceName, Version, VersionRecord),
 }
 
@@ -277,8 +277,8 @@ impl Snapshot {
         self.services.get(name).map(Arc::as_ref)
     }
 
-    /// The services that are not the same as in `before`, by name, also those that are in only one of the two.
-    /// Looks at names alone where nothing changed; one that was changed and changed back may be named.
+    /// The services that are not the same as in `before`, by name, also those that are in only one of the
+    /// two. Looks at names alone where nothing changed; one that was changed and changed back may be named.
     pub fn changed<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = &'a ServiceName> {
         let other = |name: &ServiceName, service: &Arc<Service>, snapshot: &Snapshot| {
             !snapshot.services.get(name).is_some_and(|there| Arc::ptr_eq(there, service))

@@ -157,8 +157,8 @@ pub enum Standing {
     Up,
     /// Its registration ended together with those of many others; it takes calls like one that is up.
     Held,
-    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has moved
-    /// to another version, the last instance of a version is better than none.
+    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has
+    /// moved to another version, the last instance of a version is better than none.
     Draining,
     /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
@@ -261,8 +261,8 @@ pub enum Event {
     Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
-    /// A version came to be known, or its descriptors did. Of the digests that instances name the first stays;
-    /// one that was written down for the version goes before it.
+    /// A version came to be known, or its descriptors did. Of the digests that instances name the first
+    /// stays; one that was written down for the version goes before it.
     Version(ServiceName, Version, VersionRecord),
 }
 
@@ -311,6 +311,17 @@ impl Snapshot {
     /// One service.
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {
         self.services.get(name).map(Arc::as_ref)
+    }
+
+    /// The services that are not the same as in `before`, by name, also those that are in only one of the
+    /// two. Looks at names alone where nothing changed; one that was changed and changed back may be named.
+    pub fn changed<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = &'a ServiceName> {
+        let other = |name: &ServiceName, service: &Arc<Service>, snapshot: &Snapshot| {
+            !snapshot.services.get(name).is_some_and(|there| Arc::ptr_eq(there, service))
+        };
+        let here = self.services.iter().filter(move |(name, service)| other(name, service, before));
+        let gone = before.services.keys().filter(|name| !self.services.contains_key(*name));
+        here.map(|(name, _)| name).chain(gone)
     }
 
     /// One instance.
@@ -453,6 +464,18 @@ pub(crate) mod tests {
         let after = before.apply(&down(&registered("orders", "b", "2.1.0")));
         let catalog = "catalog".parse().unwrap();
         assert!(Arc::ptr_eq(&before.services[&catalog], &after.services[&catalog]));
+    }
+
+    #[test]
+    fn only_services_that_changed_are_named() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let orders = registered("orders", "b", "2.1.0");
+        let before = Snapshot::default().fold(&[Event::Up(catalog), Event::Up(orders.clone())]);
+        let after = before.fold(&[down(&orders), Event::Up(registered("users", "c", "1.0.0"))]);
+        let names = |names: Vec<&ServiceName>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(after.changed(&before).collect()), ["orders", "users"]);
+        assert_eq!(names(after.changed(&after).collect()), [""; 0]);
+        assert_eq!(names(Snapshot::default().changed(&before).collect()), ["catalog", "orders"]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What becomes of an instance whose registration ended without a goodbye, while nobody knows whether it lives.
+//! What becomes of an instance whose registration ended without a goodbye, while nobody knows whether it
+//! lives.
 //!
 //! It is tried again and again. Two failures in a row end it; so does its time, unless it answers and nobody
 //! who is registered serves its version: services that live and are not registered are normal after an outage
 //! of their registry. Who is registered without a lease is tried as well, because nothing else would ever end
-//! what a crash left behind; it is never ended here. Here is one instance by itself; who else serves is for the
-//! caller to say.
+//! what a crash left behind; it is never ended here. Here is one instance by itself; who else serves is for
+//! the caller to say.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Who says what: each source's claim about each instance, and what is shown of it.
 //!
 //! An instance is a name in a service. Several keys of a source may make one claim: it ends with the last of
-//! them. Several sources may claim one instance, by its name or by its addresses: one of the claims is shown. A
-//! claim that is written nowhere any more is in doubt, and is kept only while it is shown. Claims are taken out
-//! and put back whole, so that what is counted and looked up here is right in between.
+//! them. Several sources may claim one instance, by its name or by its addresses: one of the claims is shown.
+//! A claim that is written nowhere any more is in doubt, and is kept only while it is shown. Claims are taken
+//! out and put back whole, so that what is counted and looked up here is right in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -122,9 +122,9 @@ enum Telling {
 }
 
 impl Table {
-    /// A table of these sources, the one that goes first at the front, with the entries that were known before
-    /// the start: source, key, and what it said. They tell no event. One whose instance was missing or held is
-    /// taken for what that was: an instance that is written nowhere.
+    /// A table of these sources, the one that goes first at the front, with the entries that were known
+    /// before the start: source, key, and what it said. They tell no event. One whose instance was missing or
+    /// held is taken for what that was: an instance that is written nowhere.
     pub fn new(ranked: Vec<SourceName>, known: Vec<(SourceName, String, Registered)>) -> Table {
         let mut table = Table {
             ranked,
@@ -248,7 +248,8 @@ impl Table {
         lingering.collect()
     }
 
-    /// The events that make of a snapshot what this table shows: none for one that followed all of its events.
+    /// The events that make of a snapshot what this table shows: none for one that followed all of its
+    /// events.
     pub fn differs(&self, snapshot: &Snapshot) -> Vec<Event> {
         let (mut events, mut shown) = (Vec::new(), BTreeSet::new());
         for registered in self.members.shown() {
@@ -476,8 +477,13 @@ fn lingers(said: &Registered) -> Finding {
     let diagnostic = Diagnostic {
         severity: Severity::Warning,
         code: "NOT_REGISTERED",
-        message: format!("{id} of {service} {version} is not registered any more, and serves because it answers and nobody registered does."),
-        help: "Restart it, so that it registers again; some libraries give up after an outage of their registry.".to_owned(),
+        message: format!(
+            "{id} of {service} {version} is not registered any more, and serves because it answers and nobody \
+             who is registered does."
+        ),
+        help: "Restart it, so that it registers again; some libraries give up after an outage of their \
+               registry."
+            .to_owned(),
     };
     Finding { source: said.source.clone(), service, id, diagnostic }
 }

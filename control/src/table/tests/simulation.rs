@@ -1,9 +1,9 @@
 //! Thousands of random words from two sources, and what must hold after each of them.
 //!
-//! The model knows only what is written and who lives. From that follow: whoever is written is shown, or one of
-//! a source that goes before it at the same addresses; nobody who is written is told to be gone; doubt ends in
-//! its time; a table that starts with what another knows shows the same; and after a listing a table shows
-//! what a fresh one does.
+//! The model knows only what is written and who lives. From that follow: whoever is written is shown, or one
+//! of a source that goes before it at the same addresses; nobody who is written is told to be gone; doubt
+//! ends in its time; a table that starts with what another knows shows the same; and after a listing a table
+//! shows what a fresh one does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

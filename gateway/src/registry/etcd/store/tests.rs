@@ -184,8 +184,16 @@ async fn what_others_write_is_served_and_binds_its_version() {
     for gateway in [&left, &right] {
         eventually("it left", || gateway.found("catalog", "a").is_none()).await;
     }
-    let versions = client.get(format!("{ROOT}/versions/bare/0.1.0"), None).await.unwrap();
-    assert_eq!(value::version_record(versions.kvs()[0].value()).unwrap().digest, None);
+    let written = async {
+        loop {
+            let found = client.get(format!("{ROOT}/versions/bare/0.1.0"), None).await.unwrap();
+            if let Some(pair) = found.kvs().first() {
+                return value::version_record(pair.value()).unwrap();
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), written).await.unwrap().digest, None);
     left.stop().await;
     right.stop().await;
 }

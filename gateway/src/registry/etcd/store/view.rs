@@ -53,8 +53,7 @@ pub(super) struct View {
     instances: BTreeMap<String, Held>,
     leases: HashMap<i64, String>,
     versions: BTreeMap<Of, VersionRecord>,
-    /// `None` when they are not stored.
-    schemas: HashMap<Digest, (Option<Arc<Vec<String>>>, Duration)>,
+    schemas: HashMap<Digest, LookedUp>,
     retired: BTreeSet<Of>,
     /// Versions whose instances name no descriptors, and that nobody wrote down yet.
     unrecorded: BTreeSet<Of>,
@@ -81,6 +80,14 @@ struct Held {
     read: Result<Registered, Diagnostic>,
     since: Duration,
     told: Option<Said>,
+}
+
+/// What is known of descriptors.
+#[derive(Debug)]
+struct LookedUp {
+    /// The protobuf services in them; `None` when they are not stored.
+    found: Option<Arc<Vec<String>>>,
+    at: Duration,
 }
 
 /// What can be said of an instance.
@@ -187,10 +194,10 @@ impl View {
     /// Whether descriptors are stored, and the protobuf services in them, as it was at this age.
     pub(super) fn looked_up(&mut self, digest: Digest, found: Option<Vec<String>>, age: Duration) {
         let found = found.map(Arc::new);
-        if self.schemas.get(&digest).is_none_or(|(known, _)| *known != found) {
+        if self.schemas.get(&digest).is_none_or(|known| known.found != found) {
             self.touch(|held| held.instance.schema.as_ref().is_some_and(|schema| schema.digest == digest));
         }
-        self.schemas.insert(digest, (found, age));
+        self.schemas.insert(digest, LookedUp { found, at: age });
     }
 
     /// Which versions are retired now.
@@ -277,7 +284,8 @@ impl View {
                 wishes.bindings.entry(of.clone()).or_insert(None);
             }
         }
-        let stale = self.schemas.iter().filter(|(_, (found, at))| found.is_none() && age >= *at + LOOK_AGAIN);
+        let stale =
+            self.schemas.iter().filter(|(_, known)| known.found.is_none() && age >= known.at + LOOK_AGAIN);
         wishes.schemas.extend(stale.map(|(digest, _)| *digest));
         wishes
     }
@@ -290,7 +298,7 @@ impl View {
             wishes.schemas.insert(schema.digest);
         }
         // What is not stored, or retired, must not decide what a version means.
-        let sound = known.is_some_and(|(found, _)| found.is_some()) && !self.retired.contains(&of);
+        let sound = known.is_some_and(|known| known.found.is_some()) && !self.retired.contains(&of);
         let open = self.versions.get(&of).is_none_or(|known| known.digest.is_none());
         if self.versions_listed && sound && open {
             wishes.bindings.insert(of, Some(schema.digest));
@@ -378,9 +386,9 @@ impl View {
             None => Schema::Unnamed,
             Some(schema) => match self.schemas.get(&schema.digest) {
                 None => return Judged::Waits,
-                Some((None, _)) => Schema::Unknown,
-                Some((Some(_), _)) if bound.is_none() => return Judged::Waits,
-                Some((Some(services), _)) => Schema::Stored((**services).clone()),
+                Some(LookedUp { found: None, .. }) => Schema::Unknown,
+                Some(LookedUp { found: Some(_), .. }) if bound.is_none() => return Judged::Waits,
+                Some(LookedUp { found: Some(services), .. }) => Schema::Stored((**services).clone()),
             },
         };
         let service_life = if retired { ServiceLife::Retired } else { ServiceLife::Open };

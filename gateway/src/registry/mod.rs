@@ -1,9 +1,9 @@
 //! Where registrations come in, are kept, and are read.
 //!
-//! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken with. What stores and other sources learn
-//! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
-//! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
-//! decided in `turnout_control`; nothing here decides.
+//! `Store` is what keeps them: `embedded` in one file beside the gateway, `etcd` in a cluster that gateways
+//! share. What stores and other sources learn meets in the `Hub`, whose snapshot everybody reads. `native` is how
+//! a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP
+//! and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 
 #[cfg(test)]
 pub(crate) mod contract;

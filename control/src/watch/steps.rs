@@ -29,12 +29,17 @@ const WELL: Duration = Duration::from_secs(120);
 const RELIST_SPREAD: Duration = Duration::from_secs(1);
 /// How long the first word of a watch may take. Large stores begin watches late.
 const GREETING: Duration = Duration::from_secs(5);
-/// After so much silence the store is asked for a sign of life.
-const SILENCE: Duration = Duration::from_secs(30);
+/// After so much silence the store is asked for a sign of life. With what follows, a member that is frozen
+/// is left before 15 s have passed.
+const SILENCE: Duration = Duration::from_secs(8);
 /// How long the sign may take.
-const SIGN: Duration = Duration::from_secs(15);
+const SIGN: Duration = Duration::from_secs(4);
+/// The silence doubles so often for a store that answers reads and gives no signs: some releases do not.
+const VAIN_MAX: u32 = 2;
 /// How often everything is listed, less or more a fifth.
 const RECONCILE: Duration = Duration::from_secs(5 * 60);
+/// After so long, or twice that, again when it did not succeed.
+const RECONCILE_AGAIN: Duration = Duration::from_secs(30);
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct Watch {
     state: State,
     listings: u64,
     reconcile_at: Duration,
+    /// How many signs in a row were asked for in vain while reads were answered.
+    vain: u32,
     trouble: Trouble,
 }
 
@@ -110,6 +117,7 @@ impl Watch {
             state: State::Resting { until: Duration::ZERO, then: Then::List },
             listings: 0,
             reconcile_at: Duration::MAX,
+            vain: 0,
             trouble: Trouble::default(),
         }
     }
@@ -130,7 +138,7 @@ impl Watch {
 
     fn follow(&mut self, heard_at: Duration, asked_at: Option<Duration>, now: Duration) -> Step {
         let due = match asked_at {
-            None => heard_at + SILENCE,
+            None => heard_at + SILENCE * 2_u32.pow(self.vain.min(VAIN_MAX)),
             Some(at) => at + SIGN,
         };
         if now >= due {
@@ -162,7 +170,7 @@ impl Watch {
 
     /// The listing beside the watch did not succeed; the watch is not to blame.
     pub fn not_listed(&mut self, now: Duration) {
-        self.reconcile_at = now + SILENCE + self.dice.up_to(SILENCE);
+        self.reconcile_at = now + RECONCILE_AGAIN + self.dice.up_to(RECONCILE_AGAIN);
     }
 
     /// A watch was opened; its first word is awaited.
@@ -183,7 +191,11 @@ impl Watch {
                 }
             }
             (_, State::Opened { .. }) => self.failed("a watch began without a greeting".to_owned(), now),
-            (Reply::Created(_) | Reply::Alive, _) => self.well(now),
+            (Reply::Created(_), _) => self.well(now),
+            (Reply::Alive, _) => {
+                self.vain = 0;
+                self.well(now);
+            }
             (Reply::Progress(revision), _) => {
                 self.mirror.reached(revision);
                 self.well(now);
@@ -208,6 +220,7 @@ impl Watch {
         match self.state {
             State::Opened { .. } => self.failed("a watch is not begun in time".to_owned(), now),
             State::Resting { .. } | State::Following { .. } | State::Doubting => {
+                self.vain = self.vain.saturating_add(1);
                 self.state = State::Resting { until: now, then: Then::Open };
             }
         }
@@ -328,13 +341,13 @@ mod tests {
     #[test]
     fn an_idle_timeout_does_not_move_the_resume_point() {
         let mut watch = following();
-        assert_eq!(watch.next(s(30)), Step::Ask);
-        watch.asked(s(30));
-        assert_eq!(watch.next(s(30)), Step::Hear(s(45)));
-        assert_eq!(watch.next(s(45)), Step::Try);
-        watch.tried(s(45));
+        assert_eq!(watch.next(s(8)), Step::Ask);
+        watch.asked(s(8));
+        assert_eq!(watch.next(s(8)), Step::Hear(s(12)));
+        assert_eq!(watch.next(s(12)), Step::Try);
+        watch.tried(s(12));
         assert_eq!(
-            watch.next(s(45)),
+            watch.next(s(12)),
             Step::Open(10),
             "what was committed meanwhile is told by the next watch"
         );
@@ -342,24 +355,46 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_never_gives_signs_is_asked_less_often() {
+        let mut watch = following();
+        let (mut now, mut opened) = (s(0), Vec::new());
+        while now < s(200) {
+            match watch.next(now) {
+                Step::Hear(until) => now = until,
+                Step::Ask => watch.asked(now),
+                Step::Try => watch.tried(now),
+                Step::Open(10) => {
+                    opened.push(now.as_secs());
+                    watch.opened(now);
+                    watch.heard(Reply::Created(9), now);
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+        assert_eq!(opened, [12, 32, 68, 104, 140, 176]);
+        watch.heard(Reply::Alive, now);
+        assert_eq!(watch.next(now), Step::Hear(now + SILENCE));
+    }
+
+    #[test]
     fn a_sign_of_life_ends_the_doubt() {
         let mut watch = following();
-        assert_eq!(watch.next(s(30)), Step::Ask);
-        watch.asked(s(30));
-        watch.heard(Reply::Alive, s(31));
-        assert_eq!(watch.next(s(60)), Step::Hear(s(61)));
-        assert_eq!(watch.heard_at(), Some(s(31)));
+        assert_eq!(watch.next(s(8)), Step::Ask);
+        watch.asked(s(8));
+        watch.heard(Reply::Alive, s(9));
+        assert_eq!(watch.next(s(16)), Step::Hear(s(17)));
+        assert_eq!(watch.heard_at(), Some(s(9)));
     }
 
     #[test]
     fn a_store_that_does_not_answer_a_read_either_is_a_failure() {
         let mut watch = following();
-        watch.next(s(30));
-        watch.asked(s(30));
-        assert_eq!(watch.next(s(45)), Step::Try);
-        watch.failed("no answer".into(), s(47));
+        watch.next(s(8));
+        watch.asked(s(8));
+        assert_eq!(watch.next(s(12)), Step::Try);
+        watch.failed("no answer".into(), s(14));
         assert_eq!(watch.trouble(), None, "once is no outage");
-        watch.failed("no answer".into(), s(49));
+        watch.failed("no answer".into(), s(16));
         assert_eq!(watch.trouble(), Some("no answer"));
         assert_eq!(watch.heard_at(), None);
     }
@@ -412,7 +447,7 @@ mod tests {
             let at = loop {
                 watch.heard(Reply::Alive, now);
                 match watch.next(now) {
-                    Step::Hear(until) => now = until.min(now + s(20)),
+                    Step::Hear(until) => now = until.min(now + s(5)),
                     Step::Reconcile => break now,
                     step => panic!("{step:?}"),
                 }
@@ -434,7 +469,8 @@ mod tests {
         watch.heard(Reply::Alive, at);
         assert_eq!(watch.next(at), Step::Reconcile);
         watch.not_listed(at);
-        assert!(matches!(watch.next(at), Step::Hear(until) if until >= at + s(30) && until <= at + s(60)));
+        watch.heard(Reply::Alive, at + s(29));
+        assert!(matches!(watch.next(at + s(29)), Step::Hear(_)));
         watch.heard(Reply::Alive, at + s(60));
         assert_eq!(watch.next(at + s(60)), Step::Reconcile);
     }

@@ -7,7 +7,7 @@ use etcd_client::{
     Compare, CompareOp, Permission, PermissionType, PutOptions, RoleRevokePermissionOptions, Txn, TxnOp,
 };
 use turnout::clock::Clock;
-use turnout::config::{Login, Secret, TlsConfig};
+use turnout::config::{ClientCertificate, Login, Secret, TlsConfig};
 use turnout::registry::etcd::{Cluster, Contact, Error, Outcome, Reading};
 
 use crate::etcd::Etcd;
@@ -249,4 +249,23 @@ async fn a_login_is_renewed_when_somebody_else_becomes_a_user() {
     root(&etcd).await.user_add("somebody", "else", None).await.unwrap();
     cluster.txn(write("/turnout/x", "2")).await.unwrap();
     assert_eq!(cluster.range("/turnout/", Reading::Agreed).await.unwrap().entries.len(), 1);
+}
+
+#[tokio::test]
+async fn certificates_that_were_replaced_are_read_without_a_restart() {
+    let Some(etcd) = Etcd::secure().await else { return };
+    let certs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certs");
+    let mine = tempfile::tempdir().unwrap();
+    let ca = mine.path().join("ca.pem");
+    let client = ClientCertificate { cert: certs.join("client.pem"), key: certs.join("client.key") };
+    let tls = TlsConfig { ca: Some(ca.clone()), client: Some(client) };
+    let contact = Contact { endpoints: etcd.endpoints(), tls, login: None };
+    let cluster = Cluster::new(contact, Clock::start());
+    assert!(matches!(cluster.txn(write("/turnout/x", "1")).await, Err(Error::File(..))));
+    // A certificate, and not the one that the server's is signed by.
+    std::fs::copy(certs.join("client.pem"), &ca).unwrap();
+    let error = cluster.txn(write("/turnout/x", "1")).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    std::fs::copy(certs.join("ca.pem"), &ca).unwrap();
+    cluster.txn(write("/turnout/x", "1")).await.unwrap();
 }

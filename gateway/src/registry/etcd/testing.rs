@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions};
+use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Etcd {
     binary: PathBuf,
+    tls: Option<TlsOptions>,
     data: TempDir,
     options: Vec<String>,
     members: Vec<Member>,
@@ -53,7 +54,25 @@ impl Etcd {
         Etcd::start(3, &[]).await
     }
 
+    /// Starts one member that speaks TLS and wants a certificate, with the test certificates of this crate.
+    pub(crate) async fn secure() -> Option<Etcd> {
+        let certs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certs");
+        let read = |name: &str| std::fs::read(format!("{certs}/{name}")).unwrap();
+        let tls = TlsOptions::new()
+            .ca_certificate(Certificate::from_pem(read("ca.pem")))
+            .identity(Identity::from_pem(read("client.pem"), read("client.key")));
+        let (cert, key, ca) =
+            (format!("{certs}/server.pem"), format!("{certs}/server.key"), format!("{certs}/ca.pem"));
+        let options =
+            ["--cert-file", &cert, "--key-file", &key, "--trusted-ca-file", &ca, "--client-cert-auth"];
+        Etcd::start_as(1, &options, Some(tls)).await
+    }
+
     async fn start(members: usize, options: &[&str]) -> Option<Etcd> {
+        Etcd::start_as(members, options, None).await
+    }
+
+    async fn start_as(members: usize, options: &[&str], tls: Option<TlsOptions>) -> Option<Etcd> {
         let Some(binary) = find("etcd") else {
             println!("skipped: TURNOUT_TEST_ETCD is not set, and the path has no etcd");
             return None;
@@ -62,20 +81,21 @@ impl Etcd {
         let held: Vec<_> =
             (0..members * 2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<String> =
-            held.iter().map(|listener| format!("http://{}", listener.local_addr().unwrap())).collect();
+            held.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
         drop(held);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let members = ports
             .chunks(2)
             .enumerate()
             .map(|(at, pair)| Member {
                 name: format!("m{at}"),
-                client: pair[0].clone(),
-                peer: pair[1].clone(),
+                client: format!("{scheme}://{}", pair[0]),
+                peer: format!("http://{}", pair[1]),
                 child: None,
             })
             .collect();
         let options = options.iter().map(ToString::to_string).collect();
-        let mut etcd = Etcd { binary, data: tempfile::tempdir().unwrap(), options, members };
+        let mut etcd = Etcd { binary, tls, data: tempfile::tempdir().unwrap(), options, members };
         for member in 0..etcd.members.len() {
             etcd.spawn(member);
         }
@@ -97,8 +117,7 @@ impl Etcd {
 
     /// A client of one member.
     pub(crate) async fn client_of(&self, member: usize) -> Client {
-        let options = ConnectOptions::new().with_timeout(Duration::from_secs(5));
-        Client::connect([&self.members[member].client], Some(options)).await.unwrap()
+        self.connect(member, Duration::from_secs(5)).await.unwrap()
     }
 
     /// Kills a member as `kill -9` does.
@@ -155,11 +174,8 @@ impl Etcd {
     pub(crate) async fn ready(&self, member: usize) {
         let answers = async {
             loop {
-                let options = ConnectOptions::new().with_timeout(Duration::from_secs(1));
-                let asked = async {
-                    let mut client = Client::connect([&self.members[member].client], Some(options)).await?;
-                    client.get("ready", None).await
-                };
+                let asked =
+                    async { self.connect(member, Duration::from_secs(1)).await?.get("ready", None).await };
                 match asked.await {
                     Ok(_) => return,
                     // With users it answers that it does not know us.
@@ -171,6 +187,14 @@ impl Etcd {
             }
         };
         timeout(PATIENCE, answers).await.expect("etcd answers in time");
+    }
+
+    async fn connect(&self, member: usize, timeout: Duration) -> Result<Client, etcd_client::Error> {
+        let mut options = ConnectOptions::new().with_timeout(timeout);
+        if let Some(tls) = &self.tls {
+            options = options.with_tls(tls.clone());
+        }
+        Client::connect([&self.members[member].client], Some(options)).await
     }
 
     fn directory(&self, member: usize) -> PathBuf {

@@ -182,7 +182,7 @@ async fn a_silent_watch_is_asked_then_the_store_is_read_and_the_watch_opened_whe
     next.send(created(20)).await.unwrap();
     next.send(events(vec![put("b", 12)])).await.unwrap();
     assert_eq!(told(&mut followed).await, "put b", "which the frozen watch had kept to itself");
-    let calls = ["list at 0", "watch from 10 at 0", "ask at 30", "read at 45", "watch from 12 at 45"];
+    let calls = ["list at 0", "watch from 10 at 0", "ask at 8", "read at 12", "watch from 12 at 12"];
     assert_eq!(script.calls(), calls);
 }
 

@@ -278,6 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_measured_by_all_that_it_touches() {
+        let looks = |count: usize| (0..count).map(|at| (key(&format!("policy/l{at}")), Expected::Absent));
+        let writes = |count: usize| (0..count).map(|at| (key(&format!("policy/w{at}")), None));
+        let change =
+            |looked, written| Change { expected: looks(looked).collect(), writes: writes(written).collect() };
+        assert_eq!(change(CHANGE_MAX - 1, 1).measure(), Ok(()));
+        assert_eq!(change(CHANGE_MAX, 1).measure(), Err(Excess::Records(CHANGE_MAX + 1)));
+        let of = |bytes: usize| {
+            let mut change = write("policy/a", Expected::Absent, "");
+            change.writes.insert(key("policy/a"), Some(vec![0; bytes].into()));
+            change.measure()
+        };
+        assert_eq!(of(VALUE_BYTES_MAX), Ok(()));
+        let large = VALUE_BYTES_MAX + 1;
+        assert_eq!(of(large), Err(Excess::Bytes(key("policy/a"), large)));
+    }
+
+    #[test]
     fn the_second_of_two_who_saw_the_same_is_told() {
         let empty = Records::default();
         let first = write("policy/a", Expected::Absent, "1");

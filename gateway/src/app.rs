@@ -4,7 +4,6 @@
 //! Stopping: readiness goes, listeners stop accepting, requests finish under a deadline, background
 //! tasks end, the registry closes, telemetry is flushed. A second signal ends it at once.
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +26,10 @@ use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Exposures};
-use crate::registry::embedded::{self, Embedded, Opened};
+use crate::registry::embedded::{self, Embedded, Lock, Opened};
 use crate::registry::etcd::{Cluster, Contact, Etcd};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Known, Registry};
+use crate::registry::{Collector, Hub, Known, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -81,7 +80,7 @@ pub struct App {
     admin: SocketAddr,
     registry: Registry,
     /// The data directory, where the store does not hold it itself.
-    _held: Option<File>,
+    _held: Option<Lock>,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -119,6 +118,7 @@ impl App {
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
@@ -151,6 +151,7 @@ impl App {
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
+        background.spawn(collector.run(stop.clone()));
         let live = Live { terms, access, graphql, exposures, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
@@ -210,7 +211,7 @@ async fn open_registry(
     config: &Config,
     clock: Clock,
     terms: watch::Receiver<Terms>,
-) -> Result<(Registry, Option<File>), Error> {
+) -> Result<(Registry, Option<Lock>), Error> {
     let (directory, grace) = (config.data.clone(), config.registry.grace);
     match &config.registry.kind {
         RegistryKind::Embedded => {
@@ -220,7 +221,7 @@ async fn open_registry(
             Ok((Registry { store: Embedded::new(opened, hub.clone(), grace), hub }, None))
         }
         RegistryKind::Etcd(etcd) => {
-            let held = tokio::task::spawn_blocking(move || embedded::hold(&directory)).await;
+            let held = tokio::task::spawn_blocking(move || Lock::take(&directory)).await;
             let held = held.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
             let hub = Arc::new(Hub::new(vec![SourceName::own()], Known::default(), clock));
             let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));

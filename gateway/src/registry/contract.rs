@@ -436,7 +436,7 @@ fn described(service: &str, id: &str, version: &str, digest: Digest) -> Registra
 }
 
 /// Descriptors of `shop.v1.Shop` that differ by a name.
-fn descriptors(name: &str) -> Bytes {
+pub(crate) fn descriptors(name: &str) -> Bytes {
     filled(name, 0)
 }
 

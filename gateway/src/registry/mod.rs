@@ -5,6 +5,7 @@
 //! a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP
 //! and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 
+mod collect;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod embedded;
@@ -17,6 +18,7 @@ mod store;
 
 use std::sync::Arc;
 
+pub use collect::Collector;
 pub use embedded::Embedded;
 pub use history::Changes;
 pub use hub::{Freshness, Hearing, Hub, Known};

@@ -14,6 +14,7 @@ mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod kill;
 mod malformed;
 mod persistence;
 mod process;

@@ -25,7 +25,7 @@ const FORMAT: i64 = 2;
 /// More changes than the hub may count beside the revision that was last written.
 pub(super) const REVISIONS_UNSAID: u64 = 1_000_000;
 
-const FORMAT_1: &str = "
+pub(super) const FORMAT_1: &str = "
     CREATE TABLE schemas (
         digest TEXT PRIMARY KEY, services TEXT NOT NULL, bytes BLOB NOT NULL, stored_at INTEGER NOT NULL
     ) STRICT;

@@ -5,7 +5,6 @@
 //! life of the process.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::registration::Terms;
 use turnout_control::source::Rules;
 
-use super::embedded::{self, Embedded, OpenError, Opened};
+use super::embedded::{Embedded, Lock, OpenError, Opened};
 use super::etcd::{Cluster, Contact, Etcd};
 use super::sources::{self, Following};
 use super::{Hub, Known, Registry, Store, keep};
@@ -31,7 +30,7 @@ pub struct Open {
     /// By other source, when its entries were first seen.
     first_seen: Vec<BTreeMap<String, Timestamp>>,
     /// The data directory, where the store does not hold it itself.
-    _held: Option<File>,
+    _held: Option<Lock>,
 }
 
 /// What the data directory holds.
@@ -39,7 +38,7 @@ enum Ground {
     /// The registry itself.
     File(Box<Opened>),
     /// The lock, and what was last known of a registry elsewhere.
-    Lock(File),
+    Lock(Lock),
 }
 
 /// Opens the registry, and takes up what was known before the start.
@@ -64,17 +63,13 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
 }
 
 /// Blocks.
-fn ground(
-    directory: &Path,
-    embedded: bool,
-    kept: &[SourceName],
-) -> Result<(Ground, Known), OpenError> {
+fn ground(directory: &Path, embedded: bool, kept: &[SourceName]) -> Result<(Ground, Known), OpenError> {
     let (ground, own) = if embedded {
         let opened = Opened::open(directory)?;
         let own = opened.known();
         (Ground::File(Box::new(opened)), own)
     } else {
-        (Ground::Lock(embedded::hold(directory)?), Known::default())
+        (Ground::Lock(Lock::take(directory)?), Known::default())
     };
     let known = if kept.is_empty() { own } else { keep::load(directory, kept, own) };
     Ok((ground, known))

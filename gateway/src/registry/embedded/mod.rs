@@ -55,19 +55,6 @@ pub enum OpenError {
     File(#[from] sqlite::Error),
 }
 
-/// Takes a data directory for this process, for as long as the answer lives; makes it when it is missing.
-/// Blocks.
-pub fn hold(directory: &Path) -> Result<File, OpenError> {
-    let at = |error| OpenError::Directory(directory.to_owned(), error);
-    std::fs::create_dir_all(directory).map_err(at)?;
-    let lock = File::create(directory.join("lock")).map_err(at)?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-        TryLockError::Error(error) => at(error),
-    })?;
-    Ok(lock)
-}
-
 /// The file, open and locked, before anybody uses it.
 pub struct Opened {
     file: Sqlite,
@@ -76,20 +63,22 @@ pub struct Opened {
     lock: Lock,
 }
 
-/// A data directory, taken for as long as this lives, so that two never write one file.
+/// Held for the life of a process that uses a data directory, so that two never write one file.
 #[derive(Debug)]
 pub struct Lock(File);
 
-/// Takes a data directory for this process; makes it when it is missing. Blocks.
-pub fn hold(directory: &Path) -> Result<Lock, OpenError> {
-    let at = |error| OpenError::Directory(directory.to_owned(), error);
-    std::fs::create_dir_all(directory).map_err(at)?;
-    let file = File::create(directory.join("lock")).map_err(at)?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-        TryLockError::Error(error) => at(error),
-    })?;
-    Ok(Lock(file))
+impl Lock {
+    /// Takes a directory, which is made when it is missing. Blocks.
+    pub fn take(directory: &Path) -> Result<Lock, OpenError> {
+        let at = |error| OpenError::Directory(directory.to_owned(), error);
+        std::fs::create_dir_all(directory).map_err(at)?;
+        let file = File::create(directory.join("lock")).map_err(at)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+            TryLockError::Error(error) => at(error),
+        })?;
+        Ok(Lock(file))
+    }
 }
 
 impl Drop for Lock {
@@ -105,7 +94,7 @@ impl Drop for Lock {
 impl Opened {
     /// Opens the registry in a directory, which is made when it is missing. Blocks.
     pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-        let lock = hold(directory)?;
+        let lock = Lock::take(directory)?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
         let (known, records) = (file.load()?, file.watched()?);
         Ok(Opened { file, known, records, lock })

@@ -13,11 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::SourceName;
 use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::config::{Config, LedgerKind};
 use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
@@ -27,10 +26,12 @@ use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile;
-use crate::registry::embedded::{self, Embedded, Opened};
-use crate::registry::schemas::{self, Asker, Policies, Resolver};
+use crate::registry::embedded;
+use crate::registry::open::{self, Open};
+use crate::registry::probe::Prober;
+use crate::registry::schemas::{self, Asker, Policies};
 use crate::registry::serve::Registrar;
-use crate::registry::{Collector, Hub, Registry};
+use crate::registry::{Collector, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -60,9 +61,6 @@ pub enum Error {
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
     Registry(#[source] embedded::OpenError),
-    /// The process is told to stop while it starts.
-    #[error("stopped while starting")]
-    Stopped,
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
@@ -80,6 +78,8 @@ pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
     registry: Registry,
+    /// Holds the data directory.
+    open: Open,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -94,7 +94,9 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let registry = open(config, clock).await?;
+        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let open = open::open(config, clock, terms_now.clone()).await.map_err(Error::Registry)?;
+        let registry = open.registry.clone();
         let meters = measured(&registry, &telemetry)?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
@@ -102,14 +104,15 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
         let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
         let records = registry.store.records();
         let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
-        let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let connection = connecting(terms_now.clone());
+        let fleet = Arc::new(fleet(&read, connection.clone()));
         let (policies, policies_now) = watch::channel(Policies::read(config));
-        let asker = asker(&read, terms_now.clone());
+        let asker = asker(&read, connection.clone());
         let (resolver, schemas) = schemas::new(registry.clone(), policies_now, asker);
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
@@ -144,17 +147,23 @@ impl App {
             public: addresses.0,
             admin: addresses.1,
             registry: registry.clone(),
+            open,
             workers,
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
             telemetry,
         };
-        keep(&registry, resolver, &background, &stop);
+        for task in app.open.tasks(config, &rules_now, &stop) {
+            background.spawn(task);
+        }
+        let prober = Prober::new(connection, read.tls.clone());
+        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
+        background.spawn(schemas::run(resolver, stop.clone()));
         background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         background.spawn(collector.run(stop.clone()));
-        let live = Live { terms, access, graphql, stated, policies, fleet, hangups };
+        let live = Live { terms, rules, access, graphql, stated, policies, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -201,10 +210,9 @@ impl App {
 
 /// Refuses what this build cannot do.
 fn check_built(config: &Config) -> Result<(), Error> {
-    match (&config.registry.kind, &config.ledger.kind) {
-        (RegistryKind::Embedded, LedgerKind::Embedded) => Ok(()),
-        (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
-        (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
+    match config.ledger.kind {
+        LedgerKind::Embedded => Ok(()),
+        LedgerKind::Postgres { .. } => Err(Error::NotBuilt("a ledger in PostgreSQL")),
     }
 }
 
@@ -212,6 +220,11 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     let is_endpoint = |name: &str| name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT");
     let otlp = launch.env.iter().any(|(name, _)| is_endpoint(name));
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
+}
+
+/// How services are connected to.
+fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
 }
 
 /// What counts the calls; it is exported, and so is what the registry has.
@@ -223,10 +236,10 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
 }
 
 /// How services are called.
-fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
+fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connections_to_services(terms),
+        connection,
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.
@@ -238,30 +251,9 @@ fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
     fleet
 }
 
-/// Opens the registry.
-async fn open(config: &Config, clock: Clock) -> Result<Registry, Error> {
-    let (directory, grace) = (config.data.clone(), config.registry.grace);
-    let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-    let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-    let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-    Ok(Registry { store: Embedded::new(opened, hub.clone(), grace), hub })
-}
-
-/// Starts what the registry does by itself.
-fn keep(registry: &Registry, resolver: Resolver, tasks: &TaskTracker, stop: &CancellationToken) {
-    tasks.spawn(registry.store.clone().run(stop.clone()));
-    tasks.spawn(registry.hub.clone().run(stop.clone()));
-    tasks.spawn(schemas::run(resolver, stop.clone()));
-}
-
 /// How instances are asked for descriptors that nobody pushed.
-fn asker(read: &Read, terms: watch::Receiver<Terms>) -> Asker {
-    Asker::new(connections_to_services(terms), read.tls.clone(), TaskTracker::new())
-}
-
-/// How services are connected to.
-fn connections_to_services(terms: watch::Receiver<Terms>) -> connection::Settings {
-    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
+fn asker(read: &Read, connection: connection::Settings) -> Asker {
+    Asker::new(connection, read.tls.clone(), TaskTracker::new())
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

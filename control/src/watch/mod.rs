@@ -7,6 +7,8 @@
 
 mod dice;
 mod mirror;
+#[cfg(test)]
+mod simulation;
 mod steps;
 
 use std::sync::Arc;

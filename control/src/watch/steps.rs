@@ -29,12 +29,17 @@ const WELL: Duration = Duration::from_secs(120);
 const RELIST_SPREAD: Duration = Duration::from_secs(1);
 /// How long the first word of a watch may take. Large stores begin watches late.
 const GREETING: Duration = Duration::from_secs(5);
-/// After so much silence the store is asked for a sign of life.
-const SILENCE: Duration = Duration::from_secs(30);
+/// After so much silence the store is asked for a sign of life. With what follows, a member that is frozen
+/// is left before 15 s have passed.
+const SILENCE: Duration = Duration::from_secs(8);
 /// How long the sign may take.
-const SIGN: Duration = Duration::from_secs(15);
+const SIGN: Duration = Duration::from_secs(4);
+/// The silence doubles so often for a store that answers reads and gives no signs: some releases do not.
+const VAIN_MAX: u32 = 2;
 /// How often everything is listed, less or more a fifth.
 const RECONCILE: Duration = Duration::from_secs(5 * 60);
+/// After so long, or twice that, again when it did not succeed.
+const RECONCILE_AGAIN: Duration = Duration::from_secs(30);
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct Watch {
     state: State,
     listings: u64,
     reconcile_at: Duration,
+    /// How many signs in a row were asked for in vain while reads were answered.
+    vain: u32,
     trouble: Trouble,
 }
 
@@ -110,6 +117,7 @@ impl Watch {
             state: State::Resting { until: Duration::ZERO, then: Then::List },
             listings: 0,
             reconcile_at: Duration::MAX,
+            vain: 0,
             trouble: Trouble::default(),
         }
     }
@@ -130,7 +138,7 @@ impl Watch {
 
     fn follow(&mut self, heard_at: Duration, asked_at: Option<Duration>, now: Duration) -> Step {
         let due = match asked_at {
-            None => heard_at + SILENCE,
+            None => heard_at + SILENCE * 2_u32.pow(self.vain.min(VAIN_MAX)),
             Some(at) => at + SIGN,
         };
         if now >= due {
@@ -162,7 +170,7 @@ impl Watch {
 
     /// The listing beside the watch did not succeed; the watch is not to blame.
     pub fn not_listed(&mut self, now: Duration) {
-        self.reconcile_at = now + SILENCE + self.dice.up_to(SILENCE);
+        self.reconcile_at = now + RECONCILE_AGAIN + self.dice.up_to(RECONCILE_AGAIN);
     }
 
     /// A watch was opened; its first word is awaited.
@@ -183,7 +191,11 @@ impl Watch {
                 }
             }
             (_, State::Opened { .. }) => self.failed("a watch began without a greeting".to_owned(), now),
-            (Reply::Created(_) | Reply::Alive, _) => self.well(now),
+            (Reply::Created(_), _) => self.well(now),
+            (Reply::Alive, _) => {
+                self.vain = 0;
+                self.well(now);
+            }
             (Reply::Progress(revision), _) => {
                 self.mirror.reached(revision);
                 self.well(now);
@@ -208,6 +220,7 @@ impl Watch {
         match self.state {
             State::Opened { .. } => self.failed("a watch is not begun in time".to_owned(), now),
             State::Resting { .. } | State::Following { .. } | State::Doubting => {
+                self.vain = self.vain.saturating_add(1);
                 self.state = State::Resting { until: now, then: Then::Open };
             }
         }
@@ -225,7 +238,14 @@ impl Watch {
         let most = if now.saturating_sub(trouble.since) < EARLY { REST_EARLY_MAX } else { REST_MAX };
         let rest = (REST_MIN * 2_u32.pow(trouble.failures.min(10))).min(most);
         trouble.failures = trouble.failures.saturating_add(1);
-        let then = if self.mirror.known_to().is_some() { Then::Open } else { Then::List };
+        let then = match self.state {
+            State::Resting { then: Then::List, .. } => Then::List,
+            // Where watches are refused and listings are not, changes are still seen, only late.
+            _ if now >= self.reconcile_at => Then::List,
+            State::Resting { .. } | State::Opened { .. } | State::Following { .. } | State::Doubting => {
+                Then::Open
+            }
+        };
         self.state = State::Resting { until: now + self.dice.up_to(rest), then };
     }
 
@@ -266,5 +286,244 @@ impl Watch {
 
     fn list_soon(&mut self, now: Duration) {
         self.state = State::Resting { until: now + self.dice.up_to(RELIST_SPREAD), then: Then::List };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{entry, gone, listing, put};
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// One that follows since the start: listed at revision 9, with `a` in it.
+    fn following() -> Watch {
+        let mut watch = Watch::new(1);
+        assert_eq!(watch.next(s(0)), Step::List);
+        assert_eq!(watch.listed(listing(9, &[entry("a", 3)]), s(0)).len(), 1);
+        assert_eq!(watch.next(s(0)), Step::Open(10));
+        watch.opened(s(0));
+        assert_eq!(watch.next(s(0)), Step::Hear(GREETING));
+        assert_eq!(watch.heard(Reply::Created(9), s(0)), []);
+        assert_eq!(watch.next(s(0)), Step::Hear(SILENCE));
+        watch
+    }
+
+    /// The rest before the next attempt, and the attempt.
+    fn rest(watch: &mut Watch, now: Duration) -> (Duration, Step) {
+        match watch.next(now) {
+            Step::Rest(until) => (until - now, watch.next(until)),
+            step => (Duration::ZERO, step),
+        }
+    }
+
+    #[test]
+    fn a_watch_begins_after_the_listing_and_goes_on_after_what_it_told() {
+        let mut watch = following();
+        let told = watch.heard(Reply::Events(vec![put("b", 12), gone("a", 14)]), s(1));
+        assert_eq!(told.len(), 2);
+        watch.failed("reset".into(), s(2));
+        assert_eq!(rest(&mut watch, s(2)).1, Step::Open(15));
+        assert_eq!((watch.entries(), watch.revision(), watch.listings()), (1, 14, 1));
+    }
+
+    #[test]
+    fn progress_moves_the_resume_point_and_a_sign_of_life_does_not() {
+        let mut watch = following();
+        watch.heard(Reply::Progress(20), s(1));
+        watch.heard(Reply::Alive, s(2));
+        watch.failed("reset".into(), s(3));
+        assert_eq!(rest(&mut watch, s(3)).1, Step::Open(21));
+    }
+
+    #[test]
+    fn an_idle_timeout_does_not_move_the_resume_point() {
+        let mut watch = following();
+        assert_eq!(watch.next(s(8)), Step::Ask);
+        watch.asked(s(8));
+        assert_eq!(watch.next(s(8)), Step::Hear(s(12)));
+        assert_eq!(watch.next(s(12)), Step::Try);
+        watch.tried(s(12));
+        assert_eq!(
+            watch.next(s(12)),
+            Step::Open(10),
+            "what was committed meanwhile is told by the next watch"
+        );
+        assert_eq!(watch.trouble(), None);
+    }
+
+    #[test]
+    fn a_store_that_never_gives_signs_is_asked_less_often() {
+        let mut watch = following();
+        let (mut now, mut opened) = (s(0), Vec::new());
+        while now < s(200) {
+            match watch.next(now) {
+                Step::Hear(until) => now = until,
+                Step::Ask => watch.asked(now),
+                Step::Try => watch.tried(now),
+                Step::Open(10) => {
+                    opened.push(now.as_secs());
+                    watch.opened(now);
+                    watch.heard(Reply::Created(9), now);
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+        assert_eq!(opened, [12, 32, 68, 104, 140, 176]);
+        watch.heard(Reply::Alive, now);
+        assert_eq!(watch.next(now), Step::Hear(now + SILENCE));
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_the_doubt() {
+        let mut watch = following();
+        assert_eq!(watch.next(s(8)), Step::Ask);
+        watch.asked(s(8));
+        watch.heard(Reply::Alive, s(9));
+        assert_eq!(watch.next(s(16)), Step::Hear(s(17)));
+        assert_eq!(watch.heard_at(), Some(s(9)));
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_a_read_either_is_a_failure() {
+        let mut watch = following();
+        watch.next(s(8));
+        watch.asked(s(8));
+        assert_eq!(watch.next(s(12)), Step::Try);
+        watch.failed("no answer".into(), s(14));
+        assert_eq!(watch.trouble(), None, "once is no outage");
+        watch.failed("no answer".into(), s(16));
+        assert_eq!(watch.trouble(), Some("no answer"));
+        assert_eq!(watch.heard_at(), None);
+    }
+
+    #[test]
+    fn a_compacted_watch_lists_again_within_a_second_and_tells_only_what_differs() {
+        let mut watch = following();
+        assert_eq!(watch.heard(Reply::Compacted, s(1)), []);
+        let (waited, step) = rest(&mut watch, s(1));
+        assert!(waited <= s(1));
+        assert_eq!((step, watch.trouble()), (Step::List, None));
+        let differs = watch.listed(listing(40, &[entry("a", 3), entry("b", 40)]), s(2));
+        assert!(matches!(&differs[..], [Difference::Put(b)] if b.key == b"b"), "{differs:?}");
+        assert_eq!(watch.next(s(2)), Step::Open(41));
+    }
+
+    #[test]
+    fn a_watch_that_begins_at_a_lower_revision_lists_again() {
+        let mut watch = following();
+        watch.failed("reset".into(), s(1));
+        watch.opened(s(2));
+        watch.heard(Reply::Created(4), s(2));
+        assert_eq!(rest(&mut watch, s(2)).1, Step::List);
+        let differs = watch.listed(listing(4, &[entry("c", 4)]), s(3));
+        assert!(matches!(&differs[..], [Difference::All(all)] if all.len() == 1), "{differs:?}");
+        assert_eq!(watch.next(s(3)), Step::Open(5));
+    }
+
+    #[test]
+    fn a_watch_is_not_believed_before_it_says_that_it_stands() {
+        let mut watch = following();
+        watch.failed("reset".into(), s(1));
+        watch.opened(s(2));
+        assert_eq!(watch.heard(Reply::Events(vec![put("b", 12)]), s(2)), []);
+        assert_eq!(rest(&mut watch, s(2)).1, Step::Open(10));
+        watch.opened(s(4));
+        assert_eq!(watch.next(s(9)), Step::Try, "or says nothing at all");
+        watch.tried(s(9));
+        assert!(watch.trouble().is_some());
+        assert_eq!(rest(&mut watch, s(9)).1, Step::Open(10));
+    }
+
+    #[test]
+    fn everything_is_listed_every_five_minutes_less_or_more_a_fifth() {
+        for seed in 0..50 {
+            let mut watch = following();
+            watch.dice = Dice::new(seed);
+            watch.listed(listing(9, &[entry("a", 3)]), s(0));
+            let mut now = s(0);
+            let at = loop {
+                watch.heard(Reply::Alive, now);
+                match watch.next(now) {
+                    Step::Hear(until) => now = until.min(now + s(5)),
+                    Step::Reconcile => break now,
+                    step => panic!("{step:?}"),
+                }
+            };
+            assert!(at >= s(240) && at <= s(360), "{at:?}");
+            let differs = watch.listed(listing(50, &[entry("b", 40)]), at);
+            assert_eq!(differs.len(), 2, "what the watch lost is found");
+            assert!(matches!(watch.next(at), Step::Hear(_)), "the watch goes on");
+            assert_eq!(watch.heard(Reply::Events(vec![gone("b", 41), put("a", 3)]), at), []);
+            watch.failed("reset".into(), at);
+            assert_eq!(rest(&mut watch, at).1, Step::Open(51));
+        }
+    }
+
+    #[test]
+    fn a_reconciliation_that_fails_is_tried_again_and_leaves_the_watch_alone() {
+        let mut watch = following();
+        let at = s(360);
+        watch.heard(Reply::Alive, at);
+        assert_eq!(watch.next(at), Step::Reconcile);
+        watch.not_listed(at);
+        watch.heard(Reply::Alive, at + s(29));
+        assert!(matches!(watch.next(at + s(29)), Step::Hear(_)));
+        watch.heard(Reply::Alive, at + s(60));
+        assert_eq!(watch.next(at + s(60)), Step::Reconcile);
+    }
+
+    #[test]
+    fn a_store_set_back_under_an_open_watch_is_watched_anew() {
+        let mut watch = following();
+        watch.heard(Reply::Alive, s(360));
+        assert_eq!(watch.next(s(360)), Step::Reconcile);
+        watch.listed(listing(2, &[]), s(360));
+        assert_eq!(watch.next(s(360)), Step::Open(3));
+    }
+
+    #[test]
+    fn rests_grow_to_two_seconds_at_first_and_to_half_a_minute_later() {
+        let mut watch = following();
+        let (mut now, mut early, mut late) = (s(1), s(0), s(0));
+        while now < s(1200) {
+            watch.failed("refused".into(), now);
+            let (waited, step) = rest(&mut watch, now);
+            match step {
+                Step::Open(10) => {}
+                Step::List => assert!(now >= watch.reconcile_at),
+                step => panic!("{step:?}"),
+            }
+            let longest = if now < s(300) { &mut early } else { &mut late };
+            *longest = waited.max(*longest);
+            now += waited.max(Duration::from_millis(1));
+        }
+        assert!(early > s(1) && early <= s(2), "{early:?}");
+        assert!(late > s(15) && late <= s(30), "{late:?}");
+    }
+
+    #[test]
+    fn two_minutes_of_health_make_the_next_failure_the_first() {
+        let mut watch = following();
+        for _ in 0..20 {
+            watch.failed("refused".into(), s(1));
+        }
+        watch.opened(s(400));
+        watch.heard(Reply::Created(9), s(400));
+        watch.heard(Reply::Alive, s(420));
+        watch.failed("reset".into(), s(521));
+        assert_eq!(watch.trouble(), None);
+        assert!(rest(&mut watch, s(521)).0 <= REST_MIN);
+    }
+
+    #[test]
+    fn what_cannot_be_listed_at_the_start_is_listed_later() {
+        let mut watch = Watch::new(1);
+        assert_eq!(watch.next(s(0)), Step::List);
+        watch.failed("refused".into(), s(0));
+        assert_eq!(rest(&mut watch, s(0)).1, Step::List);
+        assert_eq!((watch.revision(), watch.listings()), (0, 0));
     }
 }

@@ -122,9 +122,9 @@ struct Version {
     first_seen: u64,
 }
 
-/// What was kept in a data directory for these sources, beside what the gateway's own store knows itself.
-/// A file that cannot be used is put aside. Blocks.
-pub fn load(directory: &Path, ranked: &[SourceName], own: Known) -> Known {
+/// What was kept in a data directory of these sources, the one that goes first at the front, beside what the
+/// gateway's own store knows itself. A file that cannot be used is put aside. Blocks.
+pub fn load(directory: &Path, sources: &[SourceName], own: Known) -> Known {
     let path = directory.join(NAME);
     let read = match fs::read(&path) {
         Ok(bytes) => parse(&bytes),
@@ -132,7 +132,7 @@ pub fn load(directory: &Path, ranked: &[SourceName], own: Known) -> Known {
         Err(error) => Err(Error::Read(error)),
     };
     match read {
-        Ok(kept) => merge(own, kept, ranked),
+        Ok(kept) => merge(own, kept, sources),
         Err(error) => {
             let aside = directory.join("table.json.broken");
             let moved = fs::rename(&path, &aside);
@@ -147,7 +147,7 @@ pub fn load(directory: &Path, ranked: &[SourceName], own: Known) -> Known {
 
 /// What the own store knows itself goes before what was kept of it; sources that are not followed any more
 /// are forgotten.
-fn merge(own: Known, kept: Known, ranked: &[SourceName]) -> Known {
+fn merge(own: Known, kept: Known, sources: &[SourceName]) -> Known {
     let mut services: BTreeMap<_, Service> =
         own.snapshot.services().map(|(name, service)| (name.clone(), service.clone())).collect();
     for (name, service) in kept.snapshot.services() {
@@ -156,9 +156,8 @@ fn merge(own: Known, kept: Known, ranked: &[SourceName]) -> Known {
             versions.entry(version.clone()).or_insert(*record);
         }
     }
-    let told = own.entries.iter().any(|(source, _, _)| *source == SourceName::own());
     let mut entries = own.entries;
-    for source in ranked.iter().filter(|source| !told || **source != SourceName::own()) {
+    for source in sources {
         entries.extend(kept.entries.iter().filter(|(of, _, _)| of == source).cloned());
     }
     for (_, _, registered) in &entries {

@@ -1,8 +1,10 @@
 //! Who is registered for a version, and who of them takes a call.
 //!
-//! Immutable: a change of the registry makes the next roster, which shares the endpoints that stay. Who
-//! drains gets no new calls, who was not heard of gets some only when nobody else is left, and a weight of
-//! zero means none unless all have it. Whose breaker is open is passed over, but somebody is always found.
+//! Immutable: a change of the registry makes the next roster, which shares the endpoints that stay. Calls go to
+//! those who are up; when there is none, to those who were not heard of; and when there is none of those either,
+//! to those who drain: the last instance of a version answers until the graph has moved to another version. A
+//! weight of zero means no calls unless all have it. Whose breaker is open is passed over, but somebody is
+//! always found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,12 +77,8 @@ impl Roster {
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
             .filter_map(|(registered, address)| self.member(registered, address, equipment))
             .collect();
-        let up = |member: &&Member| matches!(member.standing, Standing::Up | Standing::Held);
-        let some_up = members.iter().any(|member| up(&member));
-        let able = || {
-            let suspect = |member: &&Member| !some_up && member.standing == Standing::Suspect;
-            members.iter().filter(move |member| up(member) || suspect(member))
-        };
+        let best = members.iter().filter_map(|member| turn(member.standing)).min();
+        let able = || members.iter().filter(move |member| best.is_some() && turn(member.standing) == best);
         let weighed = able().any(|member| member.weight > 0);
         let takers = able()
             .filter(|member| member.weight > 0 || !weighed)
@@ -178,6 +176,16 @@ impl Roster {
             [Some(first), Some(second)] => Some(better(first, second, now, dice)),
             [only, _] => only,
         }
+    }
+}
+
+/// Who gets calls first: those with the lowest number that anybody has. `None` gets none in any case.
+fn turn(standing: Standing) -> Option<u8> {
+    match standing {
+        Standing::Up | Standing::Held => Some(0),
+        Standing::Suspect => Some(1),
+        Standing::Draining => Some(2),
+        Standing::Refused => None,
     }
 }
 

@@ -41,6 +41,9 @@ use crate::telemetry::chain;
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// The process is told to stop while it starts.
+    #[error("stopped while starting")]
+    Stopped,
     /// It cannot be read or made.
     #[error("data directory {}", .0.display())]
     Directory(PathBuf, #[source] std::io::Error),
@@ -50,6 +53,19 @@ pub enum OpenError {
     /// The file cannot be read or written.
     #[error("registry file")]
     File(#[from] sqlite::Error),
+}
+
+/// Takes a data directory for this process, for as long as the answer lives; makes it when it is missing.
+/// Blocks.
+pub fn hold(directory: &Path) -> Result<File, OpenError> {
+    let at = |error| OpenError::Directory(directory.to_owned(), error);
+    std::fs::create_dir_all(directory).map_err(at)?;
+    let lock = File::create(directory.join("lock")).map_err(at)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+        TryLockError::Error(error) => at(error),
+    })?;
+    Ok(lock)
 }
 
 /// The file, open and locked, before anybody uses it.
@@ -63,13 +79,7 @@ pub struct Opened {
 impl Opened {
     /// Opens the registry in a directory, which is made when it is missing. Blocks.
     pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-        let at = |error| OpenError::Directory(directory.to_owned(), error);
-        std::fs::create_dir_all(directory).map_err(at)?;
-        let lock = File::create(directory.join("lock")).map_err(at)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-            TryLockError::Error(error) => at(error),
-        })?;
+        let lock = hold(directory)?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
         let (known, records) = (file.load()?, file.watched()?);
         Ok(Opened { file, known, records, lock })

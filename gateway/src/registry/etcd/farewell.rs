@@ -53,6 +53,7 @@ pub(super) async fn tell_apart(
     };
     loop {
         let told = tokio::select! {
+            () = deltas.closed() => return,
             Some((was, how)) = farewells.calls.next() => farewells.answered(was, how),
             difference = differences.recv() => match difference {
                 Some(difference) => farewells.take(difference),

@@ -8,7 +8,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -74,10 +73,10 @@ pub fn follow(
         troubled: false,
     };
     let work = async move {
-        let work = join(follower.run(), tell_apart(backend, found, told));
         tokio::select! {
             () = stop.cancelled() => {}
-            _ = work => {}
+            () = follower.run() => {}
+            () = tell_apart(backend, found, told) => {}
         }
     };
     (followed, work)

@@ -201,7 +201,8 @@ fn layout() -> u32 {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(value: &[u8]) -> Option<T> {
-    if value.len() > VALUE_BYTES_MAX {
+    // An array would be read as the fields in order.
+    if value.len() > VALUE_BYTES_MAX || value.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
     serde_json::from_slice(value).ok()

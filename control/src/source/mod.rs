@@ -2,10 +2,12 @@
 //!
 //! A layout says what stands in an entry. A source adds what no entry can say of itself: which services are
 //! asked for, whether addresses of this machine are taken, and what the operator's policy states of a service
-//! (its version, TLS). The answer is what the table takes. Pure: the caller keeps the entries and judges them
-//! anew when policy or terms change.
+//! (its version, TLS). The answer is what the table takes. `Entries` remembers what is
+//! there and judges it anew when policy or terms change.
 //!
 //! Not in here: how entries are listed and watched, and what the table makes of several that agree or not.
+
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use turnout_schema::{Diagnostic, Severity};
 
+pub use self::entries::Entries;
 use crate::id::{LeaseId, ServiceName, SourceName, Timestamp, Version};
 use crate::layout::{self, Entry, Layout};
 use crate::registration::{Registration, Terms};

@@ -18,7 +18,7 @@ use turnout_control::source::Rules;
 use super::embedded::{Embedded, Lock, OpenError, Opened};
 use super::etcd::{Cluster, Contact, Etcd};
 use super::sources::{self, Following};
-use super::{Hub, Known, Registry, Store, keep};
+use super::{Hub, Known, Registry, Store, keep, schemas};
 use crate::clock::Clock;
 use crate::config::{Config, RegistryKind, SourceConfig};
 
@@ -54,7 +54,8 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
     let (store, held): (Arc<dyn Store>, _) = match (&config.registry.kind, ground) {
         (RegistryKind::Etcd(etcd), Ground::Lock(held)) => {
             let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));
-            (Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica()), Some(held))
+            let etcd = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica());
+            (schemas::cached(etcd, config.data.join("schemas"), clock).await, Some(held))
         }
         (_, Ground::File(opened)) => (Embedded::new(*opened, hub.clone(), config.registry.grace), None),
         (RegistryKind::Embedded, Ground::Lock(_)) => return Err(OpenError::Stopped),

@@ -118,9 +118,12 @@ impl App {
         });
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
-        let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let reports = published.reports.clone();
+        let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+        let registrar =
+            Registrar { registry: registry.clone(), reports, terms: terms_now, stop: stop.clone() };
         let admin = admin::router(Admin {
-            registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
+            registrar,
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
             metrics: telemetry.metrics(),
             health: health.clone(),

@@ -8,6 +8,7 @@
 mod fault_server;
 mod faults;
 mod gateway;
+mod generations;
 mod hostile;
 mod http;
 mod malformed;

@@ -156,3 +156,22 @@ async fn where_nobody_runs_the_graph_stays() {
         assert_eq!((gateway.members(), pass.again), (vec!["shop 1.5.0".into()], None));
     }
 }
+
+/// The world that people start with shows the same graph, whichever of its versions starts first.
+#[tokio::test]
+async fn the_demo_serves_its_highest_versions_in_any_order() {
+    let mut highest: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (service, version) in turnout_samples::DEMO {
+        highest.entry(service).or_default().push(version);
+    }
+    for (service, versions) in highest.iter().filter(|(_, versions)| versions.len() > 1) {
+        let cluster = Cluster::start();
+        let mut gateway = cluster.gateway();
+        for version in versions {
+            let bytes = turnout_samples::descriptors(service, version).unwrap();
+            gateway.hears(&cluster.instance(service, version, bytes).await);
+            let pass = gateway.look(0).await;
+            assert_eq!(gateway.members(), [format!("{service} {version}")], "{:?}", pass.findings);
+        }
+    }
+}

@@ -19,6 +19,9 @@ use crate::registry::{Error, Granted};
 /// about in the log and to the operators.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Told by the registry when an instance names no descriptors, and by the graph when no instance does.
+const MISSING: &str = "SCHEMA_MISSING";
+
 impl Registrar {
     /// Registers, and finds what there is to say.
     pub(super) async fn register(&self, registration: Registration) -> Result<Granted, Error> {
@@ -32,8 +35,12 @@ impl Registrar {
             // Without an answer in time the author is told what was known before.
             let _late = timeout(LOOK, seen).await;
         }
-        let found = about(&reports.borrow(), &service, &version);
-        granted.findings.extend(found);
+        for found in about(&reports.borrow(), &service, &version) {
+            // The registry may have said the same in other words.
+            if !granted.findings.iter().any(|told| told.code == found.code && told.code == MISSING) {
+                granted.findings.push(found);
+            }
+        }
         Ok(granted)
     }
 }

@@ -54,6 +54,13 @@ pub type SourceName = Name<OfSource>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfSource {}
 
+/// A client, in all its versions: `web`.
+pub type AppName = Name<OfApp>;
+
+/// Marks an [`AppName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfApp {}
+
 /// Marks a [`ServiceName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfService {}
@@ -147,6 +154,38 @@ impl fmt::Debug for Version {
     }
 }
 
+/// A shipped client: `web@2.4.1`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrontendId {
+    /// Which client.
+    pub app: AppName,
+    /// Which version of it.
+    pub version: Version,
+}
+
+impl FromStr for FrontendId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<FrontendId, Error> {
+        let (app, version) = text
+            .split_once('@')
+            .ok_or_else(|| error("must be an app and its version, such as \"web@2.4.1\""))?;
+        Ok(FrontendId { app: app.parse()?, version: version.parse()? })
+    }
+}
+
+impl fmt::Display for FrontendId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.app, self.version)
+    }
+}
+
+impl fmt::Debug for FrontendId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 /// What a process holds for its registration to live: 32 hexadecimal digits, drawn at random, because
 /// whoever knows it may renew or end it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,6 +195,11 @@ impl LeaseId {
     /// The lease of these random bytes.
     pub fn from_random(bytes: [u8; 16]) -> LeaseId {
         LeaseId(bytes)
+    }
+
+    /// Its bytes, for a store that keeps leases under names of its own.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
     }
 }
 

@@ -314,6 +314,14 @@ pub enum Refusal {
         /// Those of the refused instance.
         offered: Digest,
     },
+    /// Its version was taken out of service for good.
+    #[error("{service} {version} is retired")]
+    Retired {
+        /// The service.
+        service: ServiceName,
+        /// The version.
+        version: Version,
+    },
     /// A later process is registered under the same id.
     #[error("a newer process is registered as {id}: incarnation {registered}, and this one is {offered}")]
     Stale {
@@ -333,6 +341,7 @@ impl Refusal {
             Refusal::SchemaUnknown(_) => "SCHEMA_UNKNOWN",
             Refusal::ServiceMissing { .. } => "SERVICE_MISSING",
             Refusal::VersionBound { .. } => "VERSION_BOUND",
+            Refusal::Retired { .. } => "VERSION_RETIRED",
             Refusal::Stale { .. } => "STALE_INCARNATION",
         }
     }
@@ -353,9 +362,23 @@ impl Refusal {
             Refusal::VersionBound { service, .. } => format!(
                 "Give the changed contract a new version; `turnout service show {service}` lists those taken."
             ),
+            Refusal::Retired { service, version } => format!(
+                "Start a version that is in service, or take this one back: `turnout retire restore {service} \
+                 {version}`."
+            ),
             Refusal::Stale { .. } => {
                 "Give each process an id of its own, such as host-port-starttime.".to_owned()
             }
+        }
+    }
+
+    /// The same for the list of what is registered, where the instance stands in spite of it.
+    pub fn finding(&self) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code: self.code(),
+            message: format!("The instance takes no calls: {self}."),
+            help: self.help(),
         }
     }
 }
@@ -371,33 +394,57 @@ pub enum Schema {
     Stored(Vec<String>),
 }
 
+/// What an instance is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// The descriptors that its version has for ever; `None` while it has none.
+    pub bound: Option<Digest>,
+    /// Whether its version is in service.
+    pub service_life: ServiceLife,
+    /// The incarnation of the process that is registered under its name.
+    pub incarnation: Option<u64>,
+}
+
+/// Whether a version is in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceLife {
+    /// It is, or may come to be.
+    Open,
+    /// It was taken out for good.
+    Retired,
+}
+
 /// Holds an instance against what is registered. The findings are for its author, and refuse nothing.
 pub fn admit(snapshot: &Snapshot, instance: &Instance, schema: &Schema) -> Result<Vec<Diagnostic>, Refusal> {
     let service = snapshot.service(&instance.service);
     let record = service.and_then(|service| service.versions.get(&instance.version));
-    let bound = record.and_then(|record| record.digest);
+    let registered = service.and_then(|service| service.instances.get(&instance.id));
+    let ground = Ground {
+        bound: record.and_then(|record| record.digest),
+        service_life: ServiceLife::Open,
+        incarnation: registered.map(|registered| registered.instance.incarnation),
+    };
+    hold(&ground, instance, schema)
+}
 
+/// Holds an instance against what a store knows of it. The findings are for its author, and refuse nothing.
+pub fn hold(ground: &Ground, instance: &Instance, schema: &Schema) -> Result<Vec<Diagnostic>, Refusal> {
+    let (service, version) = (&instance.service, &instance.version);
+    if ground.service_life == ServiceLife::Retired {
+        return Err(Refusal::Retired { service: service.clone(), version: version.clone() });
+    }
     if let Some(offered) = &instance.schema {
         check_schema(offered, schema)?;
-        if let Some(bound) = bound.filter(|bound| *bound != offered.digest) {
-            return Err(Refusal::VersionBound {
-                service: instance.service.clone(),
-                version: instance.version.clone(),
-                bound,
-                offered: offered.digest,
-            });
+        if let Some(bound) = ground.bound.filter(|bound| *bound != offered.digest) {
+            let (service, version) = (service.clone(), version.clone());
+            return Err(Refusal::VersionBound { service, version, bound, offered: offered.digest });
         }
     }
-    if let Some(registered) = service.and_then(|service| service.instances.get(&instance.id))
-        && registered.instance.incarnation > instance.incarnation
-    {
-        return Err(Refusal::Stale {
-            id: instance.id.clone(),
-            registered: registered.instance.incarnation,
-            offered: instance.incarnation,
-        });
+    if let Some(registered) = ground.incarnation.filter(|registered| *registered > instance.incarnation) {
+        let (id, offered) = (instance.id.clone(), instance.incarnation);
+        return Err(Refusal::Stale { id, registered, offered });
     }
-    Ok(findings(instance, bound))
+    Ok(findings(instance, ground.bound))
 }
 
 fn check_schema(offered: &SchemaRef, schema: &Schema) -> Result<(), Refusal> {
@@ -567,6 +614,17 @@ mod tests {
         let stored = Schema::Stored(Vec::new());
         assert_eq!(admit(&snapshot, &older.instance, &stored).unwrap_err().code(), "STALE_INCARNATION");
         assert!(admit(&snapshot, &newer.instance, &stored).is_ok());
+    }
+
+    #[test]
+    fn a_retired_version_does_not_come_back() {
+        let instance = registered("catalog", "a", "1.5.0").instance;
+        let ground = Ground { bound: None, service_life: ServiceLife::Retired, incarnation: None };
+        let refusal = hold(&ground, &instance, &Schema::Stored(Vec::new())).unwrap_err();
+        assert_eq!(refusal.finding().message, "The instance takes no calls: catalog 1.5.0 is retired.");
+        assert!(refusal.help().contains("turnout retire restore catalog 1.5.0"));
+        let open = Ground { service_life: ServiceLife::Open, ..ground };
+        assert!(hold(&open, &instance, &Schema::Stored(Vec::new())).is_ok());
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub struct SchemaRef {
 pub enum Intent {
     /// It takes calls.
     Up,
-    /// It finishes what it has and takes no new calls.
+    /// It finishes what it has and wants no new calls.
     Draining,
 }
 
@@ -140,7 +140,8 @@ pub enum Standing {
     Up,
     /// Its registration ended together with those of many others; it takes calls like one that is up.
     Held,
-    /// It said that it is about to go.
+    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has moved
+    /// to another version, the last instance of a version is better than none.
     Draining,
     /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
@@ -224,7 +225,8 @@ pub enum Event {
     Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
-    /// A version came to be known, or its descriptors did. The first digest of a version stays.
+    /// A version came to be known, or its descriptors did. Of the digests that instances name the first stays;
+    /// one that was written down for the version goes before it.
     Version(ServiceName, Version, VersionRecord),
 }
 
@@ -300,14 +302,26 @@ impl Snapshot {
     /// change nothing but the revision, so that repeating one is harmless.
     #[must_use]
     pub fn apply(&self, event: &Event) -> Snapshot {
-        let mut next = Snapshot { revision: self.revision + 1, services: self.services.clone() };
-        match event {
-            Event::Up(registered) => next.up(registered),
-            Event::Heard(service, id, presence) => next.hear(service, id, *presence),
-            Event::Version(service, version, record) => next.learn(service, version, *record),
-            Event::Down(service, id, _) => {
-                if let Some(service) = next.services.get_mut(service) {
-                    Arc::make_mut(service).instances.remove(id);
+        self.fold(std::slice::from_ref(event))
+    }
+
+    /// The snapshot after these events, as many revisions on. The services that they touch are copied once,
+    /// and of the others only their names; many events together cost little more than one.
+    #[must_use]
+    pub fn fold(&self, events: &[Event]) -> Snapshot {
+        let mut next = self.clone();
+        for event in events {
+            next.revision += 1;
+            match event {
+                Event::Up(registered) => next.up(registered),
+                Event::Heard(service, id, presence) => next.hear(service, id, *presence),
+                Event::Version(service, version, record) => next.bind(service, version, *record),
+                Event::Down(service, id, _) => {
+                    if let Some(service) = next.services.get_mut(service)
+                        && service.instances.contains_key(id)
+                    {
+                        Arc::make_mut(service).instances.remove(id);
+                    }
                 }
             }
         }
@@ -323,6 +337,18 @@ impl Snapshot {
         self.learn(&instance.service, &instance.version, record);
         let service = Arc::make_mut(self.services.entry(instance.service.clone()).or_default());
         service.instances.insert(instance.id.clone(), registered.clone());
+    }
+
+    /// What was written down goes before what an instance said.
+    fn bind(&mut self, service: &ServiceName, version: &Version, record: VersionRecord) {
+        self.learn(service, version, record);
+        if let Some(service) = self.services.get_mut(service)
+            && let Some(known) = service.versions.get(version)
+            && record.digest.is_some_and(|digest| known.digest != Some(digest))
+            && let Some(known) = Arc::make_mut(service).versions.get_mut(version)
+        {
+            known.digest = record.digest;
+        }
     }
 
     fn learn(&mut self, service: &ServiceName, version: &Version, record: VersionRecord) {
@@ -417,6 +443,31 @@ pub(crate) mod tests {
             both.service(&bare.instance.service).unwrap().versions[version].digest,
             named.instance.schema.as_ref().map(|schema| schema.digest)
         );
+    }
+
+    #[test]
+    fn a_version_record_goes_before_what_an_instance_said() {
+        let named = registered("catalog", "a", "1.4.0");
+        let (service, version) = (&named.instance.service, &named.instance.version);
+        let written = VersionRecord { digest: Some(Digest::of(b"written")), first_seen: Timestamp(9) };
+        let event = Event::Version(service.clone(), version.clone(), written);
+        let after = Snapshot::default().fold(&[Event::Up(named.clone()), event.clone()]);
+        let kept = VersionRecord { digest: written.digest, first_seen: named.registered_at };
+        assert_eq!(after.service(service).unwrap().versions[version], kept);
+        let bare = VersionRecord { digest: None, first_seen: Timestamp(9) };
+        let after =
+            after.fold(&[Event::Version(service.clone(), version.clone(), bare), Event::Up(named.clone())]);
+        assert_eq!(after.service(service).unwrap().versions[version], kept);
+    }
+
+    #[test]
+    fn many_events_together_make_what_they_make_one_by_one() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let events =
+            [Event::Up(catalog.clone()), Event::Up(registered("orders", "b", "2.1.0")), down(&catalog)];
+        let one_by_one = events.iter().fold(Snapshot::default(), |snapshot, event| snapshot.apply(event));
+        assert_eq!(Snapshot::default().fold(&events), one_by_one);
+        assert_eq!(one_by_one.revision, 3);
     }
 
     #[test]

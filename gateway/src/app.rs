@@ -13,11 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout_control::id::SourceName;
 use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerKind, RegistryKind};
+use crate::config::{Config, LedgerKind};
+use crate::exposure::{self, Stated};
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -25,10 +25,12 @@ use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile::{self, Exposures};
-use crate::registry::embedded::{self, Embedded, Opened};
+use crate::reconcile::{self, Published};
+use crate::registry::embedded;
+use crate::registry::open::{self, Open};
+use crate::registry::probe::Prober;
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::{Collector, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -58,9 +60,6 @@ pub enum Error {
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
     Registry(#[source] embedded::OpenError),
-    /// The process is told to stop while it starts.
-    #[error("stopped while starting")]
-    Stopped,
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
@@ -78,6 +77,8 @@ pub struct App {
     public: SocketAddr,
     admin: SocketAddr,
     registry: Registry,
+    /// Holds the data directory.
+    open: Open,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -92,24 +93,23 @@ impl App {
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
         let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
-        let meters = Meters::new();
-        telemetry.metrics().watch_registry(&registry);
-        telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
+        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let open = open::open(config, clock, terms_now.clone()).await.map_err(Error::Registry)?;
+        let registry = open.registry.clone();
+        let meters = measure(&telemetry, &registry)?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (terms, terms_now) = watch::channel(launch::terms(config));
+        let (rules, rules_now) = watch::channel(launch::rules(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (exposures, exposures_now) = watch::channel(Exposures::read(config));
-        let fleet = Arc::new(fleet(&read, terms_now.clone()));
+        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
+        let records = registry.store.records();
+        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
+        let connection = connecting(terms_now.clone());
+        let fleet = Arc::new(fleet(&read, connection.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
@@ -118,10 +118,8 @@ impl App {
         });
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
-        let reports = published.reports.clone();
-        let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
-        let registrar =
-            Registrar { registry: registry.clone(), reports, terms: terms_now, stop: stop.clone() };
+        let (health, registrar) = doors(&registry, &published, terms_now, &stop);
+        let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
             registrar,
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
@@ -144,16 +142,22 @@ impl App {
             public: addresses.0,
             admin: addresses.1,
             registry: registry.clone(),
+            open,
             workers,
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
             telemetry,
         };
-        background.spawn(registry.store.clone().run(stop.clone()));
-        background.spawn(registry.hub.clone().run(stop.clone()));
+        for task in app.open.tasks(config, &rules_now, &stop) {
+            background.spawn(task);
+        }
+        let prober = Prober::new(connection, read.tls.clone());
+        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
+        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
-        let live = Live { terms, access, graphql, exposures, fleet, hangups };
+        background.spawn(collector.run(stop.clone()));
+        let live = Live { terms, rules, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -200,10 +204,9 @@ impl App {
 
 /// Refuses what this build cannot do.
 fn check_built(config: &Config) -> Result<(), Error> {
-    match (&config.registry.kind, &config.ledger.kind) {
-        (RegistryKind::Embedded, LedgerKind::Embedded) => Ok(()),
-        (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
-        (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
+    match config.ledger.kind {
+        LedgerKind::Embedded => Ok(()),
+        LedgerKind::Postgres { .. } => Err(Error::NotBuilt("a ledger in PostgreSQL")),
     }
 }
 
@@ -213,15 +216,36 @@ fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error>
     Telemetry::start(telemetry::Settings { logs: config.telemetry.logs, otlp }).map_err(Error::Telemetry)
 }
 
+/// How services are connected to.
+fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
+    connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
+}
+
+/// Tells the metrics what is registered; what counts requests.
+fn measure(telemetry: &Telemetry, registry: &Registry) -> Result<Meters, Error> {
+    let meters = Meters::new();
+    telemetry.metrics().watch_registry(registry);
+    telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
+    Ok(meters)
+}
+
+/// What answers about the gateway itself, and what takes registrations.
+fn doors(
+    registry: &Registry,
+    published: &Published,
+    terms: watch::Receiver<Terms>,
+    stop: &CancellationToken,
+) -> (Health, Registrar) {
+    let (registry, reports, stop) = (registry.clone(), published.reports.clone(), stop.clone());
+    let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+    (health, Registrar { registry, reports, terms, stop })
+}
+
 /// How services are called.
-fn fleet(read: &Read, terms: watch::Receiver<Terms>) -> Fleet {
+fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
     let fleet = Fleet::new(fleet::Settings {
-        connection: connection::Settings {
-            connect_timeout: CONNECT,
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            terms,
-        },
+        connection,
         tls: read.tls.clone(),
         workers: THREADS.workers(),
         // Nobody waits for these: a connection ends when nobody has it any more.

@@ -14,13 +14,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::ServiceName;
 use turnout_control::registration::Terms;
+use turnout_control::source::{Policy, Rules};
 
 use crate::config::{
     self, ClientCertificate, Config, File, Loaded, Mistakes, ServiceConfig, Sources, TlsConfig,
 };
+use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
-use crate::reconcile::Exposures;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
 use crate::upstream::tls::{self, Identity, Pem};
@@ -127,10 +128,12 @@ fn text(path: &Path) -> Result<File, Error> {
 pub struct Live {
     /// Which registrations are accepted.
     pub terms: watch::Sender<Terms>,
+    /// What the entries of other registries are judged by.
+    pub rules: watch::Sender<Rules>,
     /// Who may use the admin listener.
     pub access: watch::Sender<Arc<Access>>,
     /// What of services is public.
-    pub exposures: watch::Sender<Exposures>,
+    pub stated: watch::Sender<Arc<Stated>>,
     /// What holds for operations.
     pub graphql: watch::Sender<Arc<graphql::Settings>>,
     /// Who is called, and for how long at most.
@@ -145,10 +148,25 @@ pub fn terms(config: &Config) -> Terms {
     Terms { allow_cidrs: config.registry.allow_cidrs.clone(), ttl_s }
 }
 
+/// What the entries of other registries are judged by.
+pub fn rules(config: &Config) -> Rules {
+    let policy = |(name, service): (&ServiceName, &ServiceConfig)| {
+        (name.clone(), Policy { version: service.version.clone(), tls: service.tls })
+    };
+    Rules { terms: terms(config), policies: config.services.iter().map(policy).collect() }
+}
+
 /// How long one call may take, for the services for which a configuration says so.
 pub fn timeouts(config: &Config) -> BTreeMap<ServiceName, Duration> {
     let timeout = |(name, service): (&ServiceName, &ServiceConfig)| Some((name.clone(), service.timeout?));
     config.services.iter().filter_map(timeout).collect()
+}
+
+/// Whether a value is another one than it was.
+fn replace<T: PartialEq>(held: &mut T, next: T) -> bool {
+    let differs = *held != next;
+    *held = next;
+    differs
 }
 
 /// Reads again on SIGHUP and when a file changes, until it is told to stop.
@@ -178,8 +196,9 @@ pub async fn reload(
                 let (old, new) = (&running.loaded.config, &read.loaded.config);
                 let waiting = config::changed_needing_restart(old, new);
                 live.terms.send_replace(terms(new));
+                live.rules.send_if_modified(|rules| replace(rules, self::rules(new)));
                 live.fleet.limit(timeouts(new));
-                live.exposures.send_replace(Exposures::read(new));
+                live.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
                 live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {

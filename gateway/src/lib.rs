@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod execute;
+pub mod exposure;
 pub mod generation;
 pub mod http;
 pub mod launch;

@@ -22,5 +22,9 @@ pub mod registry {
 /// The encoded FileDescriptorSet of the registry API, for gRPC reflection.
 pub const REGISTRY_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/registry.binpb"));
 
+/// The encoded FileDescriptorSet of what services import and may not have at hand: protobuf's own files,
+/// Google's annotations, and Turnout's options.
+pub const WELL_KNOWN_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/well_known.binpb"));
+
 /// The text of `turnout/graphql/v1/options.proto`.
 pub const OPTIONS_PROTO: &str = include_str!("../turnout/graphql/v1/options.proto");

@@ -97,6 +97,13 @@ pub(crate) fn etcd() -> Descriptors {
     Descriptors::read(&bytes).unwrap()
 }
 
+/// Protobuf's own files, Google's and Turnout's options, as one set.
+pub(crate) fn well_known() -> Vec<u8> {
+    let text = with_header("unused", "");
+    let texts = BTreeMap::from([("unused.proto".to_owned(), text)]);
+    encode(Texts(texts), ["unused.proto"].into_iter())
+}
+
 fn proto_root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../proto")
 }
@@ -120,6 +127,10 @@ fn protos_under(root: &std::path::Path) -> Vec<String> {
 }
 
 fn compile<'a>(own: impl FileResolver + 'static, files: impl Iterator<Item = &'a str>) -> Descriptors {
+    Descriptors::read(&encode(own, files)).unwrap()
+}
+
+fn encode<'a>(own: impl FileResolver + 'static, files: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(own);
     resolver.add(IncludeFileResolver::new(proto_root()));
@@ -132,7 +143,7 @@ fn compile<'a>(own: impl FileResolver + 'static, files: impl Iterator<Item = &'a
             panic!("the fixture does not compile: {error:?}");
         }
     }
-    Descriptors::read(&compiler.encode_file_descriptor_set()).unwrap()
+    compiler.encode_file_descriptor_set()
 }
 
 struct Texts(BTreeMap<String, String>);

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod referee;
+pub mod reflect;
 pub mod sdl;
 pub mod subgraph;
 pub mod supergraph;

@@ -8,7 +8,7 @@
 //! another key), and a deletion has no value: whoever watches remembers which key said what.
 //!
 //! Not in here: lists, watches and leases, the order of entries, and what policy adds (protocol, TLS,
-//! schema). Nothing calls this yet; the etcd source will.
+//! schema): `source` does.
 
 mod go_micro;
 mod go_zero;
@@ -25,6 +25,7 @@ mod todolist;
 
 use turnout_schema::{Diagnostic, Severity};
 
+pub use self::native::Native;
 use self::problem::{Error, Problem, crop, escape};
 pub use self::template::{Content, Field, Template, TemplateError};
 use crate::id::{InstanceId, ServiceName, Version};
@@ -179,6 +180,37 @@ impl Layout {
         }
     }
 
+    /// The layout of a name and, for a plain one, of a template; `None` when there is no such name.
+    pub fn named(name: &str, template: Option<Template>) -> Option<Layout> {
+        let plain = [Layout::Native, Layout::Kitex, Layout::Kratos, Layout::GoZero, Layout::GoMicro];
+        let others = [Layout::GrpcNaming, Layout::Todolist];
+        let known = plain.into_iter().chain(others).chain(template.map(Layout::Plain));
+        known.into_iter().find(|layout| layout.as_str() == name)
+    }
+
+    /// What keys begin with unless their authors chose otherwise; nothing where there is no usual prefix.
+    pub fn prefix(&self) -> &'static str {
+        match self {
+            Layout::Native => "/turnout/v1/instances",
+            Layout::Kitex => "kitex/registry-etcd",
+            Layout::Kratos => "/microservices",
+            Layout::GoMicro => "/micro/registry",
+            Layout::Todolist => "/",
+            Layout::GoZero | Layout::GrpcNaming | Layout::Plain(_) => "",
+        }
+    }
+
+    /// Seconds for which an entry outlives its author, where the framework fixes them.
+    pub fn ttl_s(&self) -> Option<u16> {
+        match self {
+            Layout::Kitex => Some(60),
+            Layout::GoMicro => Some(90),
+            Layout::Kratos => Some(15),
+            Layout::GoZero | Layout::Todolist => Some(10),
+            Layout::Native | Layout::GrpcNaming | Layout::Plain(_) => None,
+        }
+    }
+
     /// Reads an entry. Total: any bytes give an answer, in time that grows with their number, and of
     /// an error's text no more than [`problem::ERROR_BYTES_MAX`].
     pub fn read(&self, entry: &Entry<'_>, terms: &Terms) -> Result<Reading, Error> {
@@ -264,7 +296,8 @@ fn soften(raw: &mut Raw) -> Vec<Diagnostic> {
     findings
 }
 
-fn unknown_field(name: &str) -> Diagnostic {
+/// What the author of a registration is told of a field that nobody here knows.
+pub fn unknown_field(name: &str) -> Diagnostic {
     Diagnostic {
         severity: Severity::Warning,
         code: "UNKNOWN_FIELD",

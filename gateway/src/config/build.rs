@@ -7,19 +7,22 @@
 use std::path::PathBuf;
 
 use turnout_control::id::Name;
+use turnout_control::source::Tls;
 
 use super::kind::Value;
+use super::sources;
 use super::typed::{
     AdminConfig, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose, FrontendTrust,
     FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig, LedgerKind,
-    LimitsConfig, LogFormat, Login, OnNewVersion, RegistryConfig, RegistryKind, ServiceConfig, StatusProfile,
-    TelemetryConfig, TlsConfig, UpstreamConfig,
+    LimitsConfig, LogFormat, Login, OnNewVersion, RegistryConfig, RegistryKind, SchemaPolicy, ServiceConfig,
+    StatusProfile, TelemetryConfig, TlsConfig, UpstreamConfig,
 };
 use super::values::Values;
 
 /// Builds it.
 pub(super) fn build(values: &Values) -> Config {
-    let services = values.names().into_iter().map(|name| (checked_name(name), service(values, name)));
+    let services =
+        values.names("services").into_iter().map(|name| (checked_name(name), service(values, name)));
     Config {
         listen: get(values, "listen", Value::address),
         admin: AdminConfig {
@@ -79,6 +82,7 @@ fn registry(values: &Values) -> RegistryConfig {
         allow_cidrs: list(values, "registry.allow_cidrs", Value::cidr),
         ttl: get(values, "registry.ttl", Value::duration),
         grace: get(values, "registry.grace", Value::duration),
+        sources: sources::build(values),
     }
 }
 
@@ -103,9 +107,10 @@ fn frontends(values: &Values) -> FrontendsConfig {
 
 /// What `services.NAME` says, and else what holds for all. No service has the empty name.
 fn service(values: &Values, name: &str) -> ServiceConfig {
-    let choice = |path| values.named(path, name).and_then(Value::choice);
+    let named = |path| values.named(path, name).map(|found| &found.value);
+    let choice = |path| named(path).and_then(Value::choice);
     ServiceConfig {
-        timeout: values.named("services.*.timeout", name).and_then(Value::duration),
+        timeout: named("services.*.timeout").and_then(Value::duration),
         expose: pick(
             choice("services.*.expose").unwrap_or_else(|| get(values, "expose", Value::choice)),
             &[("annotated", Expose::Annotated), ("all", Expose::All)],
@@ -119,6 +124,23 @@ fn service(values: &Values, name: &str) -> ServiceConfig {
             choice("services.*.cohort_unit").unwrap_or("user"),
             &[("user", CohortUnit::User), ("customer", CohortUnit::Customer)],
         ),
+        version: named("services.*.version")
+            .and_then(Value::text)
+            .map(|text| text.parse().expect("checked when it was read")),
+        tls: match named("services.*.tls").and_then(Value::boolean) {
+            Some(true) => Tls::Always,
+            Some(false) | None => Tls::AsRegistered,
+        },
+        schema: named("services.*.schema").map_or(SchemaPolicy::Reflection, schema),
+    }
+}
+
+fn schema(value: &Value) -> SchemaPolicy {
+    match (value.path(), value.text().as_deref()) {
+        (Some(path), _) => SchemaPolicy::Path(path),
+        (None, Some("off")) => SchemaPolicy::Off,
+        (None, Some("reflection") | None) => SchemaPolicy::Reflection,
+        (None, Some(digest)) => SchemaPolicy::Digest(digest.parse().expect("checked when it was read")),
     }
 }
 

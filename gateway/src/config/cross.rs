@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use super::kind::is_loopback;
 use super::mistake::{Mistake, Origin};
+use super::sources;
 use super::values::{Effective, Values};
 
 /// Everything that two settings can disagree on.
@@ -15,6 +16,7 @@ pub(super) fn check(values: &Values) -> Vec<Mistake> {
     let mut found = Vec::new();
     listeners(values, &mut found);
     registry(values, &mut found);
+    sources::check(values, &mut found);
     ledger(values, &mut found);
     pair(values, ("registry.tls.cert", "registry.tls.key"), &mut found);
     pair(values, ("upstream.tls.cert", "upstream.tls.key"), &mut found);

@@ -15,6 +15,7 @@ mod node;
 mod overrides;
 mod print;
 mod settings;
+mod sources;
 mod suggest;
 mod tokens;
 mod typed;
@@ -30,7 +31,8 @@ pub use typed::{
     AdminConfig, AppName, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose,
     FrontendTrust, FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig,
     LedgerKind, LimitsConfig, LogFormat, Login, OfApp, OnNewVersion, Origin, RegistryConfig, RegistryKind,
-    Secret, ServiceConfig, StatusProfile, TelemetryConfig, TlsConfig, UpstreamConfig,
+    SchemaPolicy, Secret, ServiceConfig, SourceConfig, StatusProfile, TelemetryConfig, TlsConfig,
+    UpstreamConfig,
 };
 
 use file::{Context, Gathered};
@@ -130,7 +132,11 @@ pub fn read(sources: &Sources) -> Result<Loaded, Mistakes> {
 
 /// The settings that differ and that a running gateway cannot take up, in order of their names.
 pub fn changed_needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differs = |path: &&'static str| old.fixed.get(path) != new.fixed.get(path);
+    let of = |config: &Config, path: &'static str| -> Vec<_> {
+        let here = config.fixed.iter().filter(|(place, _)| place.path == path);
+        here.map(|(place, value)| (place.name.clone(), value.clone())).collect()
+    };
+    let differs = |path: &&'static str| of(old, path) != of(new, path);
     SETTINGS.iter().map(|setting| setting.path).filter(differs).collect()
 }
 

@@ -76,8 +76,11 @@ fn env_name(setting: &Setting, chosen: &str) -> String {
 fn unknown(name: &str, rest: &str, origin: Origin) -> Mistake {
     let below = words_in(&rest.to_lowercase().replace("__", "."));
     let hint = if below.is_empty() {
-        let chosen = rest.split("__").nth(1).unwrap_or_default();
-        let names: Vec<String> = SETTINGS.iter().map(|setting| env_name(setting, chosen)).collect();
+        let chosen = |setting: &Setting| {
+            let at = setting.path.split('.').position(|part| part == "*").unwrap_or_default();
+            rest.split("__").nth(at).unwrap_or_default()
+        };
+        let names: Vec<String> = SETTINGS.iter().map(|setting| env_name(setting, chosen(setting))).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         nearest(name, &names).map(|near| format!("did you mean `{near}`?"))
     } else {

@@ -98,6 +98,8 @@ const fn count(least: u64, most: u64) -> Kind {
     Kind::Integer { least, most }
 }
 
+const LAYOUTS: &[&str] =
+    &["native", "kitex-etcd", "kratos-etcd", "gozero", "gomicro-etcd", "grpc-naming", "todolist", "plain"];
 const EXPOSE: Kind = Kind::Choice(&["annotated", "all"]);
 const ON_NEW_VERSION: Kind = Kind::Choice(&["rollout", "hold"]);
 const OPERATION: Kind = Kind::Duration { least: Duration::from_millis(10), most: Duration::from_secs(600) };
@@ -148,6 +150,48 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::unset("registry.password", Kind::Secret, "${ETCD_PASSWORD:-secret}")
         .help("etcd: the password of that user.")
         .restart(),
+    Setting::unset("registry.sources.*.layout", Kind::Choice(LAYOUTS), "kratos-etcd")
+        .help("How the entries of another registry in etcd are written.")
+        .restart(),
+    Setting::unset("registry.sources.*.endpoints", Kind::List(&Kind::HttpUrl), "http://127.0.0.1:2379")
+        .help("The client URLs of its etcd.")
+        .restart(),
+    Setting::unset("registry.sources.*.prefix", Kind::SourcePrefix, "/microservices")
+        .help("What its keys begin with. The usual prefix of the layout when not set.")
+        .restart(),
+    Setting::unset("registry.sources.*.services", Kind::List(&Kind::Name), "cart, user")
+        .help("The services that are taken from it; all when not set. Needed at the root of etcd.")
+        .restart(),
+    Setting::unset("registry.sources.*.rank", count(1, 100), "50")
+        .help("Of two sources with the same instance, the one of the lower rank counts. 50 when not set.")
+        .restart(),
+    Setting::unset("registry.sources.*.allow_loopback", Kind::Boolean, "false")
+        .help("Take addresses of this machine from it. For everything on one machine.")
+        .restart(),
+    Setting::unset("registry.sources.*.username", Kind::Text, "turnout")
+        .help("The user to log in as.")
+        .restart(),
+    Setting::unset("registry.sources.*.password", Kind::Secret, "${SOURCE_PASSWORD:-secret}")
+        .help("The password of that user.")
+        .restart(),
+    Setting::unset("registry.sources.*.tls.ca", Kind::Path, "etcd-ca.pem")
+        .help("The authority that signed its certificate.")
+        .restart(),
+    Setting::unset("registry.sources.*.tls.cert", Kind::Path, "etcd-client.pem")
+        .help("The client certificate.")
+        .restart(),
+    Setting::unset("registry.sources.*.tls.key", Kind::Path, "etcd-client.key")
+        .help("The key of the client certificate.")
+        .restart(),
+    Setting::unset("registry.sources.*.key", Kind::Text, "{service}/{id}")
+        .help("Layout `plain`: the pieces of a key below the prefix, texts and fields in braces.")
+        .restart(),
+    Setting::unset("registry.sources.*.value", Kind::Choice(&["text", "json", "none"]), "json")
+        .help("Layout `plain`: what values are: an address, JSON, or not looked at. `text` when not set.")
+        .restart(),
+    Setting::unset("registry.sources.*.fields", Kind::List(&Kind::Pointer), "address=/addr, version=/version")
+        .help("Layout `plain`, JSON: where in a value (RFC 6901) each field is.")
+        .restart(),
     Setting::unset("upstream.tls.ca", Kind::Path, "services-ca.pem")
         .help("The authority that signed the certificates of services that are registered as `grpcs`.")
         .restart(),
@@ -184,6 +228,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         .help("`on_new_version` for this service."),
     Setting::unset("services.*.cohort_unit", Kind::Choice(&["user", "customer"]), "user")
         .help("Who moves as one in a rollout of this service. `user` when not set."),
+    Setting::unset("services.*.version", Kind::Version, "1.0.0")
+        .help("The version of instances in `registry.sources` that state none."),
+    Setting::unset("services.*.tls", Kind::Boolean, "true")
+        .help("Speak TLS with its instances in `registry.sources`, whatever they registered. `false` when not set."),
+    Setting::unset("services.*.protocol", Kind::Choice(&["grpc"]), "grpc")
+        .help("What its instances in `registry.sources` speak. `grpc` when not set."),
+    Setting::unset("services.*.schema", Kind::Schema, "protos/orders.binpb")
+        .help("Descriptors of versions that bring none: a descriptor set, a directory of `.proto` or `.binpb` files, a stored digest, or `off`. `reflection` when not set."),
     Setting::unset("auth.jwt.issuer", Kind::Text, "https://login.example.com/")
         .help("The `iss` that a caller's token must carry."),
     Setting::unset("auth.jwt.audience", Kind::Text, "turnout")

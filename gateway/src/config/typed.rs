@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 use ipnet::IpNet;
-use turnout_control::id::{Name, ServiceName};
+use turnout_control::id::{Name, ServiceName, Version};
+use turnout_control::source::{Source, Tls};
+use turnout_schema::Digest;
 
 use super::kind::Value;
 pub use super::kind::{Origin, Secret};
+use super::values::Place;
 
 /// Everything that a user can set.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +42,7 @@ pub struct Config {
     pub expose_lineup: bool,
     pub telemetry: TelemetryConfig,
     /// The values that a running gateway cannot take up.
-    pub(super) fixed: BTreeMap<&'static str, Value>,
+    pub(super) fixed: BTreeMap<Place, Value>,
 }
 
 impl Config {
@@ -66,6 +69,17 @@ pub struct RegistryConfig {
     pub ttl: Duration,
     /// After a start, nothing expires for so long.
     pub grace: Duration,
+    /// Other registries whose entries are followed, the one that goes first at the front.
+    pub sources: Vec<SourceConfig>,
+}
+
+/// Another registry in etcd.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceConfig {
+    /// What is read in it, and how.
+    pub source: Source,
+    /// Where it is. Its prefix is that of the source, which may lack the slash before, or be empty.
+    pub etcd: EtcdConfig,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +170,24 @@ pub struct ServiceConfig {
     pub expose: Expose,
     pub on_new_version: OnNewVersion,
     pub cohort_unit: CohortUnit,
+    /// Of instances in other registries that state none.
+    pub version: Option<Version>,
+    /// How instances in other registries are spoken to.
+    pub tls: Tls,
+    pub schema: SchemaPolicy,
+}
+
+/// Where the descriptors of versions that bring none come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaPolicy {
+    /// The instances are asked.
+    Reflection,
+    /// Nowhere: such versions stay out of the graph.
+    Off,
+    /// The store has them.
+    Digest(Digest),
+    /// A descriptor set, or a directory of `.proto` or `.binpb` files.
+    Path(PathBuf),
 }
 
 /// What of a service is public.

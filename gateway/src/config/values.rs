@@ -81,15 +81,23 @@ impl Values {
         self.get(path).is_none_or(is_empty) && !self.is_broken(path)
     }
 
-    /// The value of a named setting: `services.*.timeout` for `orders`.
-    pub(super) fn named(&self, path: &'static str, name: &str) -> Option<&Value> {
+    /// A named setting: `services.*.timeout` for `orders`.
+    pub(super) fn named(&self, path: &'static str, name: &str) -> Option<&Effective> {
         let place = Place { path, name: Some(name.to_owned()) };
-        self.known.get(&place).map(|found| &found.value)
+        self.known.get(&place)
     }
 
-    /// The names that were chosen, in order.
-    pub(super) fn names(&self) -> BTreeSet<&str> {
-        self.known.keys().filter_map(|place| place.name.as_deref()).collect()
+    /// Whether nobody set a named setting. One that is broken under any name is missing under none.
+    pub(super) fn is_named_missing(&self, path: &'static str, name: &str) -> bool {
+        let is_empty = |found: &Effective| found.value.list().is_some_and(<[Value]>::is_empty);
+        self.named(path, name).is_none_or(is_empty) && !self.is_broken(path)
+    }
+
+    /// The names that were chosen in a section, such as `services`, in order.
+    pub(super) fn names(&self, section: &str) -> BTreeSet<&str> {
+        let below = |path: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with(".*."));
+        let chosen = self.known.keys().filter(|place| below(place.path));
+        chosen.filter_map(|place| place.name.as_deref()).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, &Effective)> {
@@ -97,13 +105,14 @@ impl Values {
     }
 
     /// Those that take effect at a start only.
-    pub(super) fn fixed(&self) -> BTreeMap<&'static str, Value> {
+    pub(super) fn fixed(&self) -> BTreeMap<Place, Value> {
         let is_fixed = |path: &str| find(path).is_some_and(|setting| setting.change == Change::Restart);
         let fixed = self.known.iter().filter(|(place, _)| is_fixed(place.path));
-        fixed.map(|(place, found)| (place.path, found.value.clone())).collect()
+        fixed.map(|(place, found)| (place.clone(), found.value.clone())).collect()
     }
 
-    fn is_broken(&self, path: &str) -> bool {
+    /// Whether a setting could not be read, under any name.
+    pub(super) fn is_broken(&self, path: &str) -> bool {
         self.broken.iter().any(|broken| {
             path.strip_prefix(broken.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })

@@ -31,7 +31,6 @@ use turnout_control::id::ServiceName;
 use turnout_control::registry::Snapshot;
 use turnout_schema::subgraph::Exposure;
 
-use crate::config::{Config, Expose};
 use crate::generation::{Callee, Generation, Graph};
 use crate::registry::Registry;
 use crate::telemetry::Meters;
@@ -56,14 +55,9 @@ pub struct Exposures {
 }
 
 impl Exposures {
-    /// What a configuration says.
-    pub fn read(config: &Config) -> Exposures {
-        let exposure = |expose| match expose {
-            Expose::Annotated => Exposure::Annotated,
-            Expose::All => Exposure::All,
-        };
-        let named = config.services.iter().map(|(name, service)| (name.clone(), exposure(service.expose)));
-        Exposures { services: named.collect(), others: exposure(config.any_service.expose) }
+    /// These services like this, and all others like that.
+    pub fn new(services: BTreeMap<ServiceName, Exposure>, others: Exposure) -> Exposures {
+        Exposures { services, others }
     }
 
     /// The same, but for one service.

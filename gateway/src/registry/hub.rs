@@ -2,17 +2,20 @@
 //!
 //! Stores and sources tell the hub what they learn; `turnout_control::table` makes events of it, and those
 //! make the next snapshot. Telling is short and takes turns. Readers take a snapshot and never wait. The
-//! revision is this gateway's own; it never goes back, also across restarts.
+//! revision is this gateway's own; it never goes back, also across restarts. Here is also where those are tried
+//! of whom nobody knows whether they live: the table names them, and a probe finds out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{SourceName, Timestamp};
-use turnout_control::registry::{Event, Registered, Snapshot};
-use turnout_control::table::{Input, Table};
+use turnout_control::registry::{Event, Presence, Registered, Snapshot, Why};
+use turnout_control::table::{Answered, Finding, Input, Table};
 use turnout_schema::Diagnostic;
 
 use super::history::{Changes, History};
@@ -53,6 +56,9 @@ pub enum Hearing {
     Stale(String),
 }
 
+/// Finds out whether an instance answers, within a second or so.
+pub type Probe = Arc<dyn Fn(Registered) -> BoxFuture<'static, Answered> + Send + Sync>;
+
 /// What was known before the start.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -76,14 +82,21 @@ pub struct Hub {
 
 impl Hub {
     /// A hub of these sources, the one that goes first at the front, that starts with what was known before
-    /// the start.
+    /// the start. What the entries do not say is not registered any more.
     pub fn new(ranked: Vec<SourceName>, known: Known, clock: Clock) -> Hub {
-        let Known { snapshot: known, entries } = known;
+        let Known { snapshot, entries } = known;
+        let mut table = Table::new(ranked, entries);
+        for (name, service) in snapshot.services() {
+            for (version, record) in &service.versions {
+                table.take(Input::Version(name.clone(), version.clone(), *record), clock.age());
+            }
+        }
+        let snapshot = snapshot.fold(&table.differs(&snapshot));
         Hub {
             clock,
-            table: Mutex::new(Table::new(ranked, entries)),
+            table: Mutex::new(table),
             history: Mutex::new(History::default()),
-            snapshot: watch::Sender::new(Arc::new(known)),
+            snapshot: watch::Sender::new(Arc::new(snapshot)),
             sources: watch::Sender::new(Arc::default()),
         }
     }
@@ -130,39 +143,97 @@ impl Hub {
         lock(&self.table).unreadable()
     }
 
+    /// Everything that is known, to start with it another time.
+    pub fn known(&self) -> Known {
+        let table = lock(&self.table);
+        Known { snapshot: (*self.snapshot()).clone(), entries: table.entries() }
+    }
+
+    /// What operators should know of instances.
+    pub fn findings(&self) -> Vec<Finding> {
+        lock(&self.table).findings()
+    }
+
     /// Takes up what a source tells; the revision after it.
     pub fn tell(&self, input: Input) -> u64 {
         self.turn(|table, now| table.take(input, now))
     }
 
-    /// Does what time alone does, until it is told to stop.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Does what time alone does, and has `probe` try who may be gone, until it is told to stop. What is being
+    /// tried then is given up.
+    pub async fn run(self: Arc<Self>, probe: Probe, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tries = JoinSet::new();
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => {
+                    self.turn(Table::step);
+                }
+                Some(tried) = tries.join_next() => match tried {
+                    Ok(answer) => {
+                        self.tell(answer);
+                    }
+                    Err(error) => tracing::error!(%error, "trying an instance failed"),
+                },
             }
-            self.turn(Table::step);
+            let due = lock(&self.table).probes(self.clock.age());
+            for registered in due {
+                let (service, id) = (registered.instance.service.clone(), registered.instance.id.clone());
+                let answer = probe(registered);
+                tries.spawn(async move { Input::Probed(service, id, answer.await) });
+            }
         }
+        tries.shutdown().await;
     }
 
     fn turn(&self, work: impl FnOnce(&mut Table, Duration) -> Vec<Event>) -> u64 {
         let mut table = lock(&self.table);
         let events = work(&mut table, self.clock.age());
-        let mut next = self.snapshot();
+        let before = self.snapshot();
         if events.is_empty() {
-            return next.revision;
+            return before.revision;
         }
-        let mut history = lock(&self.history);
-        for event in events {
-            next = Arc::new(next.apply(&event));
-            history.push(next.revision, event);
-        }
+        tell_log(&events);
+        let next = Arc::new(before.fold(&events));
         let revision = next.revision;
+        let mut history = lock(&self.history);
+        for (revision, event) in (before.revision + 1..).zip(events) {
+            history.push(revision, event);
+        }
         self.snapshot.send_replace(next);
         revision
+    }
+}
+
+/// What operators will ask about later: who vanished, and whom the registry is not believed about. One line
+/// for many.
+fn tell_log(events: &[Event]) {
+    let (mut missing, mut held, mut lost) = (0, 0, 0);
+    for event in events {
+        match event {
+            Event::Heard(service, id, Presence::Missing) => {
+                missing += 1;
+                tracing::debug!(%service, %id, "the registration ended without a goodbye");
+            }
+            Event::Heard(_, _, Presence::Held) => held += 1,
+            Event::Up(registered) if registered.presence == Presence::Held => held += 1,
+            Event::Down(service, id, Why::Lost | Why::Expired) => {
+                lost += 1;
+                tracing::debug!(%service, %id, "not registered any more");
+            }
+            Event::Up(_)
+            | Event::Heard(_, _, Presence::Here | Presence::Silent)
+            | Event::Down(_, _, Why::Deregistered)
+            | Event::Version(..) => {}
+        }
+    }
+    if held > 0 {
+        tracing::warn!(held, "so many registrations ended at once that these instances stay for now");
+    }
+    if missing + lost > 0 {
+        tracing::warn!(missing, lost, "registrations ended without a goodbye");
     }
 }
 
@@ -170,3 +241,6 @@ impl Hub {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

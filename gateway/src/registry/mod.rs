@@ -1,22 +1,33 @@
 //! Where registrations come in, are kept, and are read.
 //!
-//! `Store` is what keeps them: `embedded` in one file beside the gateway. What stores and other sources learn
-//! meets in the `Hub`, whose snapshot everybody reads. `native` is how a registration is written down, over
-//! HTTP, in SQLite and in etcd alike. `serve` takes registrations over HTTP and gRPC. Who may register what is
-//! decided in `turnout_control`; nothing here decides.
+//! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken with,
+//! and `sources` follow what others write there. What stores and sources learn meets in the `Hub`, whose snapshot
+//! everybody reads; `probe` tries for it who may be gone, and `keep` has it on disk for a start without them.
+//! `native` is how a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes
+//! registrations over HTTP and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 
+pub mod audit;
+mod collect;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod embedded;
+pub mod etcd;
 mod history;
 mod hub;
+pub mod keep;
 pub mod native;
+pub mod open;
+pub mod probe;
 pub mod serve;
+pub mod sources;
 mod store;
 
 use std::sync::Arc;
 
+pub use collect::Collector;
 pub use embedded::Embedded;
 pub use history::Changes;
-pub use hub::{Freshness, Hearing, Hub, Known};
+pub use hub::{Freshness, Hearing, Hub, Known, Probe};
 pub use store::{Blob, Error, Granted, Leadership, Store, Stored};
 use tokio::sync::watch;
 use turnout_control::registry::Snapshot;

@@ -1,143 +1,100 @@
 //! The native layout: how an instance is written as JSON.
 //!
-//! The same text is the body of a registration over HTTP, the row in SQLite and the value in etcd.
-//! Reading is lenient about what it does not know, so that an older gateway can read what a newer
-//! service wrote, but it says what it passed over. Wire types stop here: what leaves is
-//! `registration::Raw` on the way in and `Instance` on the way out.
+//! The same text is the body of a registration over HTTP, the row in SQLite, the value in etcd and the entry
+//! in the kept table. It is read by `turnout_control::layout::Native`, wherever it comes from, and written
+//! here. Reading is lenient about what it does not know, so that an older gateway can read what a newer
+//! service wrote, but it says what it passed over.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use turnout_control::id::{InstanceId, ServiceName};
+use turnout_control::layout;
 use turnout_control::registration::{self, Registration, Terms};
 use turnout_control::registry::{Instance, Intent};
 
-/// The version of the layout.
-const LAYOUT: u32 = 1;
+/// An instance as it was written.
+#[derive(Debug)]
+pub struct Native(layout::Native);
+
+impl<'de> Deserialize<'de> for Native {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Native, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        layout::Native::read(&value).map(Native).map_err(D::Error::custom)
+    }
+}
 
 /// An instance as JSON.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Native {
-    #[serde(default = "layout")]
+#[derive(Debug, Serialize)]
+pub struct Written<'a> {
     v: u32,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    service: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    id: String,
-    #[serde(default)]
+    service: &'a str,
+    id: &'a str,
     version: String,
-    #[serde(default)]
     incarnation: u64,
-    #[serde(default)]
-    endpoints: Vec<NativeEndpoint>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    codec: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    weight: Option<i64>,
-    #[serde(default)]
-    state: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    schema: Option<NativeSchema>,
-    #[serde(default)]
-    health: String,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    meta: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    registered_at: Option<String>,
-    /// What this build does not know.
-    #[serde(flatten, skip_serializing)]
-    unknown: BTreeMap<String, Value>,
+    endpoints: Vec<WrittenEndpoint<'a>>,
+    codec: &'static str,
+    weight: u16,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<WrittenSchema<'a>>,
+    health: &'static str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: &'a BTreeMap<String, String>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct NativeEndpoint {
+#[derive(Debug, Serialize)]
+struct WrittenEndpoint<'a> {
     url: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    zone: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    zone: &'a str,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct NativeSchema {
+#[derive(Debug, Serialize)]
+struct WrittenSchema<'a> {
     digest: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    services: Vec<String>,
-}
-
-fn layout() -> u32 {
-    LAYOUT
+    kind: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    services: &'a [String],
 }
 
 impl Native {
     /// Writes an instance.
-    pub fn of(instance: &Instance) -> Native {
-        Native {
-            v: LAYOUT,
-            service: instance.service.to_string(),
-            id: instance.id.to_string(),
+    pub fn of(instance: &Instance) -> Written<'_> {
+        let endpoints = instance.endpoints.iter();
+        Written {
+            v: 1,
+            service: instance.service.as_str(),
+            id: instance.id.as_str(),
             version: instance.version.to_string(),
             incarnation: instance.incarnation,
-            endpoints: instance
-                .endpoints
-                .iter()
-                .map(|endpoint| NativeEndpoint { url: endpoint.url(), zone: endpoint.zone.clone() })
+            endpoints: endpoints
+                .map(|endpoint| WrittenEndpoint { url: endpoint.url(), zone: &endpoint.zone })
                 .collect(),
-            codec: Some("protobuf".into()),
-            weight: Some(instance.weight.into()),
+            codec: "protobuf",
+            weight: instance.weight,
             state: match instance.intent {
-                Intent::Up => "up".into(),
-                Intent::Draining => "draining".into(),
+                Intent::Up => "up",
+                Intent::Draining => "draining",
             },
-            schema: instance.schema.as_ref().map(|schema| NativeSchema {
+            schema: instance.schema.as_ref().map(|schema| WrittenSchema {
                 digest: schema.digest.to_string(),
-                kind: Some("proto-fds".into()),
-                services: schema.services.clone(),
+                kind: "proto-fds",
+                services: &schema.services,
             }),
-            health: instance.health.as_str().into(),
-            meta: instance.meta.clone(),
-            registered_at: None,
-            unknown: BTreeMap::new(),
+            health: instance.health.as_str(),
+            meta: &instance.meta,
         }
     }
 
     /// The names this build passed over, so that a typing error does not stay silent.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.unknown.keys().map(String::as_str)
+        self.0.unknown().iter().map(String::as_str)
     }
 
-    /// What is written, for `registration::read`. `ttl_s` is not part of the layout.
-    pub fn into_raw(self, ttl_s: Option<i64>) -> Result<registration::Raw, registration::Mistake> {
-        if self.v != LAYOUT {
-            return Err(mistake("v", format!("must be {LAYOUT}, the layout that this gateway reads")));
-        }
-        if self.codec.as_deref().is_some_and(|codec| codec != "protobuf") {
-            return Err(mistake("codec", "must be \"protobuf\""));
-        }
-        let kind = self.schema.as_ref().and_then(|schema| schema.kind.as_deref());
-        if kind.is_some_and(|kind| kind != "proto-fds") {
-            return Err(mistake("schema.kind", "must be \"proto-fds\""));
-        }
-        let (digest, services) =
-            self.schema.map(|schema| (Some(schema.digest), schema.services)).unwrap_or_default();
-        Ok(registration::Raw {
-            service: self.service,
-            id: self.id,
-            version: self.version,
-            incarnation: self.incarnation,
-            endpoints: self.endpoints.into_iter().map(|endpoint| (endpoint.url, endpoint.zone)).collect(),
-            digest,
-            services,
-            weight: self.weight,
-            state: self.state,
-            health: self.health,
-            meta: self.meta,
-            ttl_s,
-        })
-    }
-
-    /// Reads the instance that a key or a path names. A name in the text must be the same one.
+    /// Reads the instance that a key or a path names. A name in the text must be the same one. `ttl_s` is
+    /// not part of the text.
     pub fn read_as(
         self,
         service: &ServiceName,
@@ -145,23 +102,19 @@ impl Native {
         ttl_s: Option<i64>,
         terms: &Terms,
     ) -> Result<Registration, Vec<registration::Mistake>> {
+        let mut raw = self.0.into_raw().map_err(|mistake| vec![mistake])?;
         for (field, said, named) in
-            [("service", &self.service, service.as_str()), ("id", &self.id, id.as_str())]
+            [("service", &mut raw.service, service.as_str()), ("id", &mut raw.id, id.as_str())]
         {
             if !said.is_empty() && said != named {
                 let message = format!("must be left out or be {named:?}, as in the address");
-                return Err(vec![mistake(field, message)]);
+                return Err(vec![registration::Mistake { field: field.to_owned(), message }]);
             }
+            named.clone_into(said);
         }
-        let mut raw = self.into_raw(ttl_s).map_err(|mistake| vec![mistake])?;
-        raw.service = service.to_string();
-        raw.id = id.to_string();
+        raw.ttl_s = ttl_s;
         registration::read(&raw, terms)
     }
-}
-
-fn mistake(field: &str, message: impl Into<String>) -> registration::Mistake {
-    registration::Mistake { field: field.into(), message: message.into() }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 use turnout_control::registration::Terms;
+use turnout_control::registry::{Endpoint, Scheme as Protocol};
 
 use super::frame::Outbound;
 use super::traffic::{Counted, Traffic};
@@ -86,6 +87,21 @@ pub struct Target {
     pub scheme: Scheme,
     /// How TLS is spoken; `None` for plain TCP.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Target {
+    /// Where a connection to a registered address leads; `None` when it is none that HTTP can name. `tls` is
+    /// for those who want it.
+    pub fn of(address: &Endpoint, tls: &Arc<rustls::ClientConfig>) -> Option<Target> {
+        let (scheme, tls) = match address.scheme {
+            Protocol::Grpc => (Scheme::HTTP, None),
+            Protocol::Grpcs => (Scheme::HTTPS, Some(tls.clone())),
+        };
+        let url = address.url();
+        let authority = url.split_once("://").map_or(url.as_str(), |(_, authority)| authority);
+        let authority = Authority::try_from(authority).ok()?;
+        Some(Target { host: address.host.clone(), port: address.port, authority, scheme, tls })
+    }
 }
 
 /// What holds for every connection.
@@ -214,6 +230,20 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
     }
+}
+
+/// Whether somebody takes TCP connections there, which is all that is tried. The addresses are checked like those
+/// of calls.
+pub async fn is_open(target: &Target, settings: &Settings) -> bool {
+    let tried = async {
+        for address in addresses(target, settings).await.unwrap_or_default() {
+            if TcpStream::connect(address).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    };
+    timeout(settings.connect_timeout, tried).await.unwrap_or(false)
 }
 
 /// Tries the addresses one after the other, each for its share of the time that is left, so that a dead one

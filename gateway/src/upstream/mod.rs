@@ -17,7 +17,7 @@ pub mod pool;
 mod retry;
 mod roster;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 mod slot;
 pub mod stats;
 mod status;

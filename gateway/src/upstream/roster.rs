@@ -1,15 +1,16 @@
 //! Who is registered for a version, and who of them takes a call.
 //!
-//! Immutable: a change of the registry makes the next roster, which shares the endpoints that stay. Who
-//! drains gets no new calls, who was not heard of gets some only when nobody else is left, and a weight of
-//! zero means none unless all have it. Whose breaker is open is passed over, but somebody is always found.
+//! Immutable: a change of the registry makes the next roster, which shares the endpoints that stay. Calls go to
+//! those who are up; when there is none, to those who were not heard of; and when there is none of those either,
+//! to those who drain: the last instance of a version answers until the graph has moved to another version. A
+//! weight of zero means no calls unless all have it. Whose breaker is open is passed over, but somebody is
+//! always found.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{Authority, Scheme as UriScheme};
-use turnout_control::registry::{Endpoint as Address, Registered, Scheme, Standing};
+use turnout_control::registry::{Endpoint as Address, Registered, Standing};
 
 use super::balance::{Dice, Side, prefer};
 use super::breaker::Circuit;
@@ -79,12 +80,8 @@ impl Roster {
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
             .filter_map(|(registered, address)| member(registered, address, &known, equipment))
             .collect();
-        let up = |member: &&Member| matches!(member.standing, Standing::Up | Standing::Held);
-        let some_up = members.iter().any(|member| up(&member));
-        let able = || {
-            let suspect = |member: &&Member| !some_up && member.standing == Standing::Suspect;
-            members.iter().filter(move |member| up(member) || suspect(member))
-        };
+        let best = members.iter().filter_map(|member| turn(member.standing)).min();
+        let able = || members.iter().filter(move |member| best.is_some() && turn(member.standing) == best);
         let weighed = able().any(|member| member.weight > 0);
         let takers = able()
             .filter(|member| member.weight > 0 || !weighed)
@@ -177,7 +174,7 @@ fn member(
     let endpoint = match known.get(&identity) {
         Some(member) => member.endpoint.clone(),
         None => {
-            let Some(target) = target(address, equipment) else {
+            let Some(target) = Target::of(address, &equipment.tls) else {
                 tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
                 return None;
             };
@@ -187,6 +184,16 @@ fn member(
     let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
     let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
     Some(Member { endpoint, standing: registered.standing(), weight })
+}
+
+/// Who gets calls first: those with the lowest number that anybody has. `None` gets none in any case.
+fn turn(standing: Standing) -> Option<u8> {
+    match standing {
+        Standing::Up | Standing::Held => Some(0),
+        Standing::Suspect => Some(1),
+        Standing::Draining => Some(2),
+        Standing::Refused => None,
+    }
 }
 
 fn better<'a>(
@@ -199,16 +206,4 @@ fn better<'a>(
         Side::First => first,
         Side::Second => second,
     }
-}
-
-/// Where a connection to an address leads; `None` when it is none that HTTP can name.
-fn target(address: &Address, equipment: &Equipment) -> Option<Target> {
-    let (scheme, tls) = match address.scheme {
-        Scheme::Grpc => (UriScheme::HTTP, None),
-        Scheme::Grpcs => (UriScheme::HTTPS, Some(equipment.tls.clone())),
-    };
-    let url = address.url();
-    let authority = url.split_once("://").map_or(url.as_str(), |(_, authority)| authority);
-    let authority = Authority::try_from(authority).ok()?;
-    Some(Target { host: address.host.clone(), port: address.port, authority, scheme, tls })
 }

@@ -27,7 +27,7 @@ use super::exchange::{Attempt, Events, open, unary};
 pub(super) const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What becomes of the connection after a call.
-pub(super) enum After {
+pub(crate) enum After {
     GoOn,
     /// Take no more calls, and say that this one was not seen either.
     Disown(Reason),
@@ -38,8 +38,8 @@ pub(super) enum After {
 }
 
 /// One call, as the service has it.
-pub(super) struct Call {
-    pub(super) request: Request<RecvStream>,
+pub(crate) struct Call {
+    pub(crate) request: Request<RecvStream>,
     pub(super) respond: SendResponse<Bytes>,
     /// The answer, once it has begun. It stays open until it was ended or the script is over.
     pub(super) stream: Option<SendStream<Bytes>>,
@@ -47,7 +47,7 @@ pub(super) struct Call {
 
 impl Call {
     /// The bytes of the request, frame and all, or as much as came before its caller gave up.
-    pub(super) async fn body(&mut self) -> Vec<u8> {
+    pub(crate) async fn body(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let body = self.request.body_mut();
         while let Some(Ok(chunk)) = body.data().await {
@@ -72,12 +72,12 @@ impl Call {
     }
 
     /// Answers with headers alone.
-    pub(super) fn say(&mut self, status: u16, fields: &[(&'static str, &str)]) {
+    pub(crate) fn say(&mut self, status: u16, fields: &[(&'static str, &str)]) {
         self.respond.send_response(head(status, fields), true).unwrap();
     }
 
     /// Answers with these bytes and a status.
-    pub(super) fn answer(&mut self, bytes: impl Into<Bytes>, status: &str) {
+    pub(crate) fn answer(&mut self, bytes: impl Into<Bytes>, status: &str) {
         self.begin();
         self.answer_begun(bytes, status);
     }
@@ -114,7 +114,7 @@ pub(super) fn fields(fields: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 /// A message in its frame.
-pub(super) fn framed(message: &[u8]) -> Bytes {
+pub(crate) fn framed(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(message.len() + 5);
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.len()).unwrap());
@@ -123,7 +123,7 @@ pub(super) fn framed(message: &[u8]) -> Bytes {
 }
 
 /// Runs a service on an open transport until its script or its peer ends it.
-pub(super) async fn serve<T, F, R>(io: T, script: F)
+pub(crate) async fn serve<T, F, R>(io: T, script: F)
 where
     T: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Call) -> R,
@@ -196,7 +196,7 @@ pub(super) fn target(address: SocketAddr) -> Target {
     }
 }
 
-pub(super) fn settings(networks: &[&str]) -> Settings {
+pub(crate) fn settings(networks: &[&str]) -> Settings {
     Settings {
         connect_timeout: Duration::from_secs(1),
         message_bytes_max: MESSAGE_BYTES_MAX,

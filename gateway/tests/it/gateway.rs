@@ -51,7 +51,20 @@ impl Gateway {
             ("data", data.display().to_string()),
         ];
         flags.extend(settings.iter().map(|(path, value)| (*path, (*value).to_owned())));
-        let launch = Launch { file: FileChoice::None, env: Vec::new(), flags };
+        Gateway::launch(Launch { file: FileChoice::None, env: Vec::new(), flags }).await
+    }
+
+    /// Starts as a file says, but for its places.
+    pub(crate) async fn start_from(data: &Path, file: &Path) -> Gateway {
+        let flags = vec![
+            ("listen", "127.0.0.1:0".to_owned()),
+            ("admin.listen", "127.0.0.1:0".to_owned()),
+            ("data", data.display().to_string()),
+        ];
+        Gateway::launch(Launch { file: FileChoice::Named(file.to_owned()), env: Vec::new(), flags }).await
+    }
+
+    async fn launch(launch: Launch) -> Gateway {
         let read = launch.read().unwrap();
         let app = App::start(launch, read).await.unwrap();
         Gateway { app, client: Client::builder(TokioExecutor::new()).build_http() }

@@ -5,16 +5,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
+#[path = "../../src/registry/etcd/testing.rs"]
+mod etcd;
+mod etcd_calls;
+mod etcd_follow;
 mod fault_server;
 mod faults;
 mod gateway;
 mod generations;
 mod hostile;
 mod http;
+mod kill;
 mod malformed;
 mod persistence;
 mod process;
 mod registration;
+mod registry_etcd;
 mod scenario;
+mod sources;
 mod threads;
 mod watching;

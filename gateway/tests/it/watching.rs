@@ -8,7 +8,7 @@ use turnout_proto::registry::v1::registry_client::RegistryClient;
 use turnout_proto::registry::v1::watch_response::Change;
 use turnout_proto::registry::v1::{WatchRequest, WatchResponse};
 
-use crate::gateway::{Gateway, instance};
+use crate::gateway::{Gateway, body, instance, shop};
 
 fn events(answer: &Value) -> Vec<String> {
     let tell = |event: &Value| match event["type"].as_str().unwrap() {
@@ -37,7 +37,8 @@ async fn a_long_poll_answers_with_what_changed() {
     assert_eq!(events(&heard.json()), ["up b"]);
     gateway.call(Method::DELETE, &format!("{}?lease={lease}", instance("catalog", "a")), "").await;
     let both = gateway.get(&path).await.json();
-    assert_eq!(events(&both), ["up b", "down a deregistered"]);
+    // Its last word is that it drains.
+    assert_eq!(events(&both), ["up b", "up a", "down a deregistered"]);
     let late = gateway.get("/registry/v1/watch?cursor=999&wait=30").await.json();
     assert_eq!((late["reset"].clone(), events(&late)), (json!(true), vec!["up b".to_owned()]));
     gateway.stop().await;
@@ -65,11 +66,18 @@ async fn a_stream_begins_with_everything_and_ends_with_the_gateway() {
 async fn an_instance_without_heartbeats_becomes_suspect_and_goes() {
     let data = tempfile::tempdir().unwrap();
     let gateway = Gateway::start_with(data.path(), &[("registry.ttl", "5s")]).await;
-    gateway.register("catalog", "a", "1.4.0").await;
-    let suspect = gateway.get("/registry/v1/watch?cursor=1&wait=30").await.json();
-    assert_eq!(suspect["events"][0]["instance"]["state"], "suspect");
-    let gone = gateway.get("/registry/v1/watch?cursor=2&wait=30").await.json();
-    assert_eq!(events(&gone), ["down a expired"]);
+    let digest = gateway.store(&shop("1.4.0")).await;
+    let mut body = body("1.4.0", &digest);
+    // Nobody listens there, so trying it fails.
+    body["endpoints"] = json!([{ "url": "grpc://127.0.0.1:1" }]);
+    gateway.put(&instance("catalog", "a"), body.to_string()).await;
+    // First its heartbeats are late, and then its lease has ended and it is tried.
+    for cursor in [1, 2] {
+        let suspect = gateway.get(&format!("/registry/v1/watch?cursor={cursor}&wait=30")).await.json();
+        assert_eq!(suspect["events"][0]["instance"]["state"], "suspect");
+    }
+    let gone = gateway.get("/registry/v1/watch?cursor=3&wait=30").await.json();
+    assert_eq!(events(&gone), ["down a lost"]);
     let listed = gateway.get("/registry/v1/services").await.json();
     assert_eq!(listed["services"][0]["versions"][0]["version"], "1.4.0", "the version stays");
     gateway.stop().await;

@@ -29,6 +29,8 @@ pub struct Descriptors {
     pool: DescriptorPool,
     /// The files that have an edition in place of a syntax.
     editions: BTreeSet<String>,
+    /// The services that belong to the registration; empty: all of them.
+    own: BTreeSet<String>,
 }
 
 impl Descriptors {
@@ -49,7 +51,19 @@ impl Descriptors {
         if pool.services().len() == 0 {
             return Err(Error::NoService);
         }
-        Ok(Descriptors { digest: Digest::of(bytes), pool, editions })
+        Ok(Descriptors { digest: Digest::of(bytes), pool, editions, own: BTreeSet::new() })
+    }
+
+    /// The same, of which only these services belong to whoever registered it; empty: all of them. Several
+    /// services may share a port, and with it their descriptors.
+    #[must_use]
+    pub fn only(self, services: &[String]) -> Descriptors {
+        Descriptors { own: services.iter().cloned().collect(), ..self }
+    }
+
+    /// Whether a service belongs to whoever registered the set.
+    pub fn owns(&self, service: &str) -> bool {
+        self.own.is_empty() || self.own.contains(service)
     }
 
     /// The name of this set by its content.

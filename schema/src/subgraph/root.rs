@@ -17,7 +17,8 @@ use crate::Severity;
 use crate::graph::{Extension, Field, Lookup, Mask, Read, Resolve, Root, RootKind, Rpc, Safety, TypeRef};
 
 /// Packages that serve the machinery and nobody's frontend.
-const MACHINERY: [&str; 4] = ["grpc.health.", "grpc.reflection.", "grpc.channelz.", "turnout.registry."];
+const MACHINERY: [&str; 5] =
+    ["grpc.health.", "grpc.reflection.", "grpc.channelz.", "kratos.api.", "turnout.registry."];
 
 /// How many fields the requests of all public RPCs have together: each becomes an argument of each RPC
 /// that takes it, so a small set could fill the memory. The largest known APIs stay below a tenth of this.
@@ -115,7 +116,8 @@ impl Reader<'_> {
     }
 
     fn is_public(&self, service: &ServiceDescriptor, exposure: Exposure) -> bool {
-        if MACHINERY.iter().any(|package| service.full_name().starts_with(package)) {
+        let of_machines = MACHINERY.iter().any(|package| service.full_name().starts_with(package));
+        if of_machines || !self.source.descriptors.owns(service.full_name()) {
             return false;
         }
         exposure == Exposure::All || self.says_public(service)

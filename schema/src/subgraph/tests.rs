@@ -663,3 +663,18 @@ fn an_edition_says_per_field_what_a_syntax_says_for_all() {
     "#]]
     .assert_eq(&told(&read("a", "1.0.0", &descriptors, Exposure::All)));
 }
+
+#[test]
+fn only_services_of_the_registration_are_offered() {
+    let text = "service A { rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty); }
+        service B { rpc Pong(google.protobuf.Empty) returns (google.protobuf.Empty); }";
+    let roots = |services: &[&str]| -> Vec<String> {
+        let services: Vec<String> = services.iter().map(|name| (*name).to_owned()).collect();
+        let descriptors = fixture::service("shop", text).only(&services);
+        let reading = super::read("shop", "1.0.0", &descriptors, Exposure::All);
+        reading.subgraph.roots.iter().map(|root| root.field.name.to_string()).collect()
+    };
+    assert_eq!(roots(&[]), ["ping", "pong"]);
+    assert_eq!(roots(&["shop.v1.B"]), ["pong"]);
+    assert_eq!(roots(&["shop.v1.C"]), [""; 0]);
+}

@@ -6,6 +6,7 @@
 //! and from commas here.
 
 mod address;
+mod entry;
 mod quantity;
 mod value;
 mod web;
@@ -47,6 +48,14 @@ pub(super) enum Kind {
     Name,
     /// The root of all keys in etcd.
     KeyPrefix,
+    /// What the keys of another registry begin with.
+    SourcePrefix,
+    /// A semver tag.
+    Version,
+    /// Where the descriptors of a service are.
+    Schema,
+    /// A field of a registration, and where in a JSON value it is.
+    Pointer,
     HttpUrl,
     /// Secret, because it holds the password.
     PostgresUrl,
@@ -110,6 +119,10 @@ impl Kind {
             Kind::Text => printable(trimmed).map(Value::Text),
             Kind::Name => name(trimmed).map(Value::Text),
             Kind::KeyPrefix => key_prefix(trimmed),
+            Kind::SourcePrefix => entry::prefix(trimmed),
+            Kind::Version => entry::version(trimmed),
+            Kind::Schema => entry::schema(trimmed),
+            Kind::Pointer => entry::pointer(trimmed),
             Kind::HttpUrl => web::http_url(trimmed).map(Value::Url),
             Kind::PostgresUrl => web::postgres_url(trimmed).map(Value::Secret),
             Kind::Origin => web::origin(trimmed).map(Value::Origin),
@@ -137,6 +150,10 @@ impl Kind {
             Kind::Secret => "a secret text",
             Kind::Name => "a name such as `web`",
             Kind::KeyPrefix => "a key prefix such as `/turnout/v1`",
+            Kind::SourcePrefix => "a key prefix such as `/microservices`",
+            Kind::Version => "a version such as `1.5.0`",
+            Kind::Schema => "`reflection`, `off`, `sha256:…` or a path",
+            Kind::Pointer => "a field and where it is, such as `address=/addr`",
             Kind::HttpUrl => "a URL with `http://` or `https://`",
             Kind::PostgresUrl => "a URL such as `postgres://user@host/name`",
             Kind::Origin => "an origin such as `https://app.example.com`",

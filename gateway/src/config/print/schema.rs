@@ -65,8 +65,17 @@ fn kind(of: &Kind) -> Value {
         Kind::HttpUrl => form("^https?://"),
         Kind::PostgresUrl => form("^postgres(ql)?://"),
         Kind::KeyPrefix => form("^/.*[^/]$"),
+        Kind::Pointer => form("^[a-z]+ *= */"),
         Kind::Origin => form(r"^(\*|https?://.+)$"),
-        Kind::Path | Kind::Text | Kind::Secret | Kind::Name | Kind::Header | Kind::Cidr => {
+        Kind::Path
+        | Kind::Text
+        | Kind::Secret
+        | Kind::Name
+        | Kind::SourcePrefix
+        | Kind::Version
+        | Kind::Schema
+        | Kind::Header
+        | Kind::Cidr => {
             json!({ "type": ["string", "number", "boolean"] })
         }
         Kind::List(item) => {

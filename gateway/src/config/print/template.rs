@@ -28,35 +28,45 @@ pub fn template() -> String {
         if words.is_empty() || shared == 0 {
             out.push('\n');
         }
+        // Below a chosen name all is a comment, and stays one when its `# ` is gone.
+        let starred = words.iter().position(|word| *word == "*").unwrap_or(usize::MAX);
         for (depth, word) in words.iter().enumerate().skip(shared) {
+            let word = if depth == starred { sample_name(&words) } else { word };
             // Writing to a string cannot fail.
-            let _ = match *word {
-                "*" => writeln!(out, "{}# orders:", indent(depth)),
-                word => writeln!(out, "{}{word}:", indent(depth)),
-            };
+            let _ = writeln!(out, "{}{word}:", margin(depth, starred));
         }
-        write_setting(&mut out, setting, words.len());
+        write_setting(&mut out, setting, &margin(words.len(), starred));
         open = words;
     }
     out
 }
 
-fn write_setting(out: &mut String, setting: &Setting, depth: usize) {
+/// What may stand for the name in a section.
+fn sample_name(words: &[&str]) -> &'static str {
+    if words.contains(&"sources") { "legacy" } else { "orders" }
+}
+
+fn write_setting(out: &mut String, setting: &Setting, margin: &str) {
     let sample = yaml(&setting.kind, setting.sample());
     let (word, help) = (setting.word(), setting.help);
     // Writing to a string cannot fail.
     let _ = if setting.path.contains('*') {
-        // Below a name that is a comment, a line stays a comment after its `# ` is gone.
-        let margin = indent(depth - 1);
-        writeln!(out, "{margin}#   # {help}\n{margin}#   {word}: {sample}")
+        writeln!(out, "{margin}# {help}\n{margin}{word}: {sample}")
     } else {
-        let margin = indent(depth);
         let note = match setting.fallback {
             Fallback::Value(_) => "",
             Fallback::Unset { .. } => " Not set by default.",
         };
         writeln!(out, "{margin}# {help}{note}\n{margin}# {word}: {sample}")
     };
+}
+
+/// What a line of this depth begins with; from the chosen name on, with the sign of a comment.
+fn margin(depth: usize, starred: usize) -> String {
+    match depth.checked_sub(starred) {
+        None => indent(depth),
+        Some(below) => format!("{}# {}", indent(starred), indent(below)),
+    }
 }
 
 fn indent(depth: usize) -> String {

@@ -33,13 +33,13 @@ fn names_that_are_no_settings() {
     check(
         "services:\n  orders:\n    retires: 3\n",
         expect![[r#"
-        error: unknown setting `retires` in `services.orders`
-          --> turnout.yaml:3:5
-           |
-        3  |     retires: 3
-           |     ^^^^^^^ known here: timeout, expose, on_new_version, cohort_unit
+            error: unknown setting `retires` in `services.orders`
+              --> turnout.yaml:3:5
+               |
+            3  |     retires: 3
+               |     ^^^^^^^ known here: timeout, expose, on_new_version, cohort_unit, version, tls, protocol, schema
 
-        turnout.yaml: 1 mistake"#]],
+            turnout.yaml: 1 mistake"#]],
     );
     check(
         "onNewVersion: hold\n",

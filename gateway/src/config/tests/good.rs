@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use serde_json::Value;
+use turnout_control::source::{Loopback, Tls};
 
 use super::{pairs, read_text, sources};
 use crate::config::settings::{Change, SETTINGS};
 use crate::config::{
-    CohortUnit, Config, Expose, File, FrontendTrust, LedgerKind, OnNewVersion, RegistryKind, Sources,
-    StatusProfile, changed_needing_restart, read, schema, template,
+    CohortUnit, Config, Expose, File, FrontendTrust, LedgerKind, OnNewVersion, RegistryKind, SchemaPolicy,
+    SourceConfig, Sources, StatusProfile, changed_needing_restart, read, schema, template,
 };
 
 /// The sample of the public contract, with real values where it has dots.
@@ -208,6 +209,74 @@ fn only_what_is_fixed_at_a_start_needs_a_restart() {
 }
 
 #[test]
+fn other_registries_are_read_in_the_order_of_their_ranks() {
+    let text = "\
+registry:
+  sources:
+    kratos: { layout: kratos-etcd, endpoints: ['http://e:1'], rank: 60 }
+    todo: { layout: todolist, endpoints: ['http://e:1'], services: [user, task], allow_loopback: true }
+    zero:
+      layout: gozero
+      endpoints: ['http://e:1', 'http://f:1']
+      services: user.rpc
+      username: u
+      password: p
+    own:
+      layout: plain
+      endpoints: [http://e:1]
+      prefix: /services
+      key: \"{service}/{id}\"
+      value: json
+      fields: [address = /addr, version=/meta/version]
+services:
+  user: { version: 1.2.0, tls: true, schema: protos/user.binpb }
+  task: { schema: 'off' }
+  cart: { schema: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
+";
+    let config = config(text);
+    let shown = |source: &SourceConfig| {
+        let (name, etcd) = (&source.source.name, &source.etcd);
+        format!(
+            "{name}: {} {:?} of {}",
+            source.source.layout.as_str(),
+            source.source.scopes(),
+            etcd.endpoints.len()
+        )
+    };
+    let shown: Vec<String> = config.registry.sources.iter().map(shown).collect();
+    expect![[r#"
+        own: plain ["/services/"] of 1
+        todo: todolist ["/task", "/user"] of 1
+        zero: gozero ["user.rpc/"] of 2
+        kratos: kratos-etcd ["/microservices/"] of 1"#]]
+    .assert_eq(&shown.join("\n"));
+    assert_eq!(config.registry.sources[1].source.loopback, Loopback::Taken);
+    let user = config.service(&"user".parse().unwrap());
+    assert_eq!((user.version.as_ref().unwrap().to_string(), user.tls), ("1.2.0".to_owned(), Tls::Always));
+    assert_eq!(user.schema, SchemaPolicy::Path("protos/user.binpb".into()));
+    let schema = |name: &str| config.service(&name.parse().unwrap()).schema.clone();
+    assert_eq!(schema("task"), SchemaPolicy::Off);
+    assert!(matches!(schema("cart"), SchemaPolicy::Digest(_)));
+    assert_eq!(schema("other"), SchemaPolicy::Reflection);
+}
+
+#[test]
+fn a_source_is_fixed_at_a_start_and_policy_is_not() {
+    let with = |prefix: &str, version: &str| {
+        let source = format!("layout: kratos-etcd, endpoints: ['http://e:1'], prefix: {prefix}");
+        config(&format!(
+            "registry: {{ sources: {{ a: {{ {source} }}, b: {{ layout: native, endpoints: ['http://e:1'] }} }} }}\n\
+             services: {{ cart: {{ version: {version} }} }}\n"
+        ))
+    };
+    let old = with("/a", "1.0.0");
+    assert!(changed_needing_restart(&old, &with("/a", "2.0.0")).is_empty());
+    assert_eq!(changed_needing_restart(&old, &with("/b", "1.0.0")), ["registry.sources.*.prefix"]);
+    let gone = ["registry.sources.*.layout", "registry.sources.*.endpoints", "registry.sources.*.prefix"];
+    assert_eq!(changed_needing_restart(&old, &config("")), gone);
+}
+
+#[test]
 fn the_template_is_valid_and_changes_nothing_until_a_line_is_set() {
     assert_eq!(config(&template()), config(""));
     let set = template().replace("  # depth: 15", "  depth: 3").replace("# expose: annotated", "expose: all");
@@ -217,7 +286,8 @@ fn the_template_is_valid_and_changes_nothing_until_a_line_is_set() {
 
 #[test]
 fn every_setting_of_the_template_is_valid_once_it_is_set() {
-    let known: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.word()).chain(["orders"]).collect();
+    let known: BTreeSet<&str> =
+        SETTINGS.iter().map(|setting| setting.word()).chain(["orders", "legacy", "tls"]).collect();
     let uncomment = |line: &str| {
         let bare = line.trim_start().strip_prefix("# ")?;
         let word = bare.trim_start().split(':').next()?;
@@ -232,6 +302,8 @@ fn every_setting_of_the_template_is_valid_once_it_is_set() {
         "kind: postgres",
         1,
     );
+    // So is a template of keys.
+    let text = text.replacen("layout: kratos-etcd", "layout: plain", 1);
     let loaded = read_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let unset: Vec<String> = loaded
         .settings()

@@ -1,11 +1,13 @@
 //! Files as users write them, and the exact words they get back.
 //!
-//! `bad` and `unfit` have the mistakes, one file each; `good` what is read and which source wins; `any` that no text
+//! `bad` and `unfit` have the mistakes, one file each; `other` those about other registries;
+//! `good` what is read and which source wins; `any` that no text
 //! can make the reader panic or point outside of itself.
 
 mod any;
 mod bad;
 mod good;
+mod other;
 mod unfit;
 
 use expect_test::Expect;

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{InstanceId, LeaseId, ServiceName};
+use turnout_control::layout;
 use turnout_control::registration::Terms;
 use turnout_control::registry::{Event, Registered, Service, Snapshot};
 use turnout_schema::subgraph::descriptors::BYTES_MAX;
-use turnout_schema::{Diagnostic, Digest, Severity};
+use turnout_schema::{Diagnostic, Digest};
 
 use super::{Kind, Trouble};
 use crate::clock::rfc3339;
@@ -114,7 +115,7 @@ async fn register(
              \"schema\": {\"digest\": \"sha256:…\"}}.",
         )
     })?;
-    let unknown: Vec<Diagnostic> = native.unknown().map(unknown_field).collect();
+    let unknown: Vec<Diagnostic> = native.unknown().map(layout::unknown_field).collect();
     let terms = at.terms.borrow().clone();
     let registration = native.read_as(&service, &id, ttl_s, &terms).map_err(Trouble::mistakes)?;
     let mut granted = at.register(registration).await?;
@@ -149,16 +150,6 @@ fn finding(diagnostic: &Diagnostic) -> Value {
         "severity": diagnostic.severity.as_str(), "code": diagnostic.code,
         "message": diagnostic.message, "help": diagnostic.help,
     })
-}
-
-fn unknown_field(name: &str) -> Diagnostic {
-    let shown: String = name.chars().take(64).collect();
-    Diagnostic {
-        severity: Severity::Warning,
-        code: "UNKNOWN_FIELD",
-        message: format!("The registration has the field {shown:?}, which this gateway does not know."),
-        help: "Check its spelling, or leave it out.".to_owned(),
-    }
 }
 
 async fn show(State(at): State<Registrar>, Path((service, id)): Path<(String, String)>) -> Answer {

@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use tokio_util::task::TaskTracker;
 use turnout_control::id::{LeaseId, SourceName, Timestamp};
 use turnout_control::registry::{Endpoint as Address, Health, Instance, Intent, Presence, Scheme, Snapshot};
+use turnout_schema::{Diagnostic, Severity};
 
 use super::*;
 use crate::upstream::connection;
@@ -451,7 +452,7 @@ async fn what_hangs_is_bounded_and_the_rest_is_told_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_drains_gets_no_new_calls_and_who_is_silent_only_when_nobody_else_is_left() {
+async fn who_is_silent_gets_calls_when_nobody_is_up_and_who_drains_when_nobody_else_is_left() {
     let world = World::new([QUICK; 3]);
     let mut draining = registered(1);
     Arc::make_mut(&mut draining.instance).intent = Intent::Draining;
@@ -462,6 +463,16 @@ async fn who_drains_gets_no_new_calls_and_who_is_silent_only_when_nobody_else_is
     world.fleet.apply(&snapshot([draining.clone(), silent]));
     world.load(100, 1, Safety::ReadOnly).await;
     assert_eq!((world.had(1), world.had(2), world.had(3)), (0, 100, 0));
+    // The graph has not moved to another version yet: better a call that it must finish than none.
+    world.fleet.apply(&snapshot([draining.clone()]));
+    world.load(100, 1, Safety::ReadOnly).await;
+    assert_eq!((world.had(1), world.had(2), world.had(3)), (100, 0, 0));
+    draining.refused = Some(Arc::new(Diagnostic {
+        severity: Severity::Error,
+        code: "VERSION_BOUND",
+        message: "It has other descriptors.".into(),
+        help: String::new(),
+    }));
     world.fleet.apply(&snapshot([draining]));
     let failure = world.call(&outgoing(Safety::ReadOnly)).await.unwrap_err();
     assert_eq!(failure.origin, Origin::Nobody);

@@ -1,0 +1,254 @@
+use std::time::Duration;
+
+use super::*;
+use crate::evidence::{Counts, Tick};
+
+const TICK: Duration = Duration::from_secs(10);
+
+fn facts() -> Facts {
+    Facts {
+        elapsed: TICK,
+        candidate_warm: 2,
+        candidate_away: Duration::ZERO,
+        stable_serves: true,
+        replicas: 3,
+        acknowledged: 3,
+        tripped: 0,
+        coverage: 1.0,
+        mismatches: 0,
+        fits: true,
+        must_wait: false,
+        newer: None,
+        orders: Vec::new(),
+    }
+}
+
+/// A rollout that is driven tick by tick.
+struct Drive {
+    plan: Plan,
+    state: State,
+    analysis: Analysis,
+    actions: Vec<Action>,
+}
+
+impl Drive {
+    fn start() -> Drive {
+        let mut drive = Drive {
+            plan: Plan::usual(50.0, Approval::Evidence),
+            state: State::Pending(Pending::Instances),
+            analysis: Analysis::new(),
+            actions: Vec::new(),
+        };
+        drive.tick(&facts(), (0, 0), (0, 0));
+        drive
+    }
+
+    /// One tick with so many calls and failures of the candidate and of the stable version.
+    fn tick(&mut self, facts: &Facts, candidate: (u64, u64), stable: (u64, u64)) {
+        let counts = |(calls, failures)| Counts { calls, failures };
+        let failures = Tick { candidate: counts(candidate), stable: counts(stable) };
+        self.analysis.take(&[Stratum { failures, ..Stratum::default() }]);
+        let (next, actions) = step(&self.plan, self.state.clone(), &self.analysis, facts);
+        self.state = next;
+        self.actions.extend(actions);
+    }
+
+    fn ticks(&mut self, count: usize, facts: &Facts, candidate: (u64, u64), stable: (u64, u64)) {
+        (0..count).for_each(|_| self.tick(facts, candidate, stable));
+    }
+
+    fn weights(&self) -> Vec<u32> {
+        let weights = self.actions.iter().filter_map(|action| match action {
+            Action::Weigh(weight) => Some(weight.as_ppm()),
+            Action::Promote | Action::RollBack | Action::Withdraw | Action::Tell(_) => None,
+        });
+        weights.collect()
+    }
+
+    fn told(&self, notice: &Notice) -> usize {
+        self.actions.iter().filter(|action| **action == Action::Tell(notice.clone())).count()
+    }
+}
+
+#[test]
+fn a_healthy_candidate_climbs_and_is_promoted() {
+    let mut drive = Drive::start();
+    drive.ticks(400, &facts(), (25, 0), (475, 0));
+    assert_eq!(drive.weights(), [10_000, 50_000, 200_000, 500_000]);
+    assert_eq!(drive.state, State::Promoted);
+    // Four steps of ten minutes, each of sixty ticks, and not one more.
+    let mut drive = Drive::start();
+    drive.ticks(240, &facts(), (25, 0), (475, 0));
+    assert_eq!(drive.state, State::Promoted);
+}
+
+#[test]
+fn nothing_seen_is_never_promoted() {
+    let mut drive = Drive::start();
+    drive.ticks(3 * 360, &facts(), (0, 0), (0, 0));
+    assert!(matches!(drive.state, State::Inconclusive(Dwelling { step: 0, .. })), "{:?}", drive.state);
+    assert_eq!(drive.told(&Notice::Inconclusive), 1);
+    // It is still armed, and an operator may go on with a reason.
+    let accepted = Facts { orders: vec![Order::Advance("we know it".into())], ..facts() };
+    drive.tick(&accepted, (0, 0), (0, 0));
+    assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, .. })));
+}
+
+#[test]
+fn harm_goes_back_from_wherever_it_is() {
+    let manual = |drive: &mut Drive| {
+        drive.plan = Plan::usual(50.0, Approval::Operator);
+        drive.ticks(100, &facts(), (25, 0), (475, 0));
+        assert_eq!(drive.told(&Notice::Waits(0)), 1, "{:?}", drive.state);
+    };
+    let held = |drive: &mut Drive| {
+        let hold = Facts { orders: vec![Order::Hold("lunch".into())], ..facts() };
+        drive.tick(&hold, (25, 0), (475, 0));
+        assert!(matches!(drive.state, State::Holding(..)));
+    };
+    let unproven = |drive: &mut Drive| drive.ticks(800, &facts(), (0, 0), (475, 0));
+    for prepare in [manual as fn(&mut Drive), held, unproven] {
+        let mut drive = Drive::start();
+        prepare(&mut drive);
+        drive.ticks(30, &facts(), (25, 12), (475, 2));
+        assert!(matches!(drive.state, State::RolledBack(Regression::Failures(_))), "{:?}", drive.state);
+        assert_eq!(drive.actions.last(), Some(&Action::RollBack));
+    }
+}
+
+#[test]
+fn a_broken_stable_version_is_told_and_promoting_helps() {
+    let mut drive = Drive::start();
+    drive.ticks(20, &facts(), (25, 0), (475, 200));
+    assert!(matches!(drive.state, State::Shifting(_)), "{:?}", drive.state);
+    assert!(drive.told(&Notice::StableDegraded) > 0);
+    let promote = Facts { orders: vec![Order::Promote("stable is broken".into())], ..facts() };
+    drive.tick(&promote, (25, 0), (475, 200));
+    assert_eq!(drive.state, State::Promoted);
+}
+
+#[test]
+fn what_is_missing_holds_and_goes_on_when_it_is_back() {
+    for (missing, hold) in [
+        (Facts { coverage: 0.5, ..facts() }, Hold::Coverage(0.5)),
+        (Facts { mismatches: 3, ..facts() }, Hold::Mismatches(3)),
+        (Facts { tripped: 1, ..facts() }, Hold::OneReplica),
+        (Facts { candidate_away: TICK, ..facts() }, Hold::NoInstance),
+    ] {
+        let mut drive = Drive::start();
+        drive.ticks(5, &missing, (25, 0), (475, 0));
+        assert!(matches!(&drive.state, State::Holding(_, why) if *why == hold), "{:?}", drive.state);
+        assert_eq!(drive.told(&Notice::Held(hold)), 1);
+        drive.tick(&facts(), (25, 0), (475, 0));
+        assert!(matches!(drive.state, State::Shifting(_)), "{:?}", drive.state);
+    }
+}
+
+#[test]
+fn a_step_is_not_reached_before_all_gateways_know_it() {
+    let mut drive = Drive::start();
+    let slow = Facts { acknowledged: 2, ..facts() };
+    drive.ticks(500, &slow, (25, 0), (475, 0));
+    assert!(
+        matches!(drive.state, State::Shifting(Dwelling { step: 0, dwelt: Duration::ZERO, .. })),
+        "{:?}",
+        drive.state
+    );
+}
+
+#[test]
+fn each_of_the_other_reasons_goes_back() {
+    for (facts, expected) in [
+        (Facts { tripped: 2, ..facts() }, Regression::Fuses(2)),
+        (Facts { tripped: 1, replicas: 1, acknowledged: 1, ..facts() }, Regression::Fuses(1)),
+        (Facts { candidate_away: Duration::from_secs(30), ..facts() }, Regression::Vanished),
+        (Facts { fits: false, ..facts() }, Regression::Gate),
+        (Facts { orders: vec![Order::RollBack("no".into())], ..facts() }, Regression::Operator("no".into())),
+    ] {
+        let mut drive = Drive::start();
+        drive.tick(&facts, (25, 0), (475, 0));
+        assert_eq!(drive.state, State::RolledBack(expected));
+    }
+    let mut drive = Drive::start();
+    // Under the floor of what is tolerated, and yet too many in the end.
+    drive.plan.excess_failures_max = 20;
+    drive.plan.steps[0].dwell_min = Duration::from_secs(1 << 30);
+    drive.ticks(30, &facts(), (1_000, 1), (9_000, 0));
+    assert_eq!(drive.state, State::RolledBack(Regression::Budget(21)));
+}
+
+#[test]
+fn a_newer_candidate_takes_its_place_and_the_end_stays_the_end() {
+    let mut drive = Drive::start();
+    let newer = Facts { newer: Some("2.5.0".parse().unwrap()), ..facts() };
+    drive.tick(&newer, (25, 0), (475, 0));
+    assert_eq!(drive.state, State::Superseded("2.5.0".parse().unwrap()));
+    assert_eq!(drive.actions.last(), Some(&Action::Withdraw));
+    let actions = drive.actions.len();
+    let promote = Facts { orders: vec![Order::Promote("late".into())], ..facts() };
+    drive.tick(&promote, (25, 0), (475, 0));
+    assert_eq!((drive.actions.len(), drive.state.has_ended()), (actions, true));
+}
+
+#[test]
+fn a_quiet_service_begins_with_more() {
+    let first = |rate| Plan::usual(rate, Approval::Evidence).steps[0].weight.as_ppm();
+    assert_eq!(first(500.0), 10_000);
+    assert_eq!(first(5.0), 50_000);
+    assert_eq!(first(1.0), 200_000);
+    assert_eq!(first(0.01), 200_000);
+    assert_eq!(first(0.0), 200_000);
+}
+
+/// Numbers that look like chance, the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
+}
+
+fn anything(dice: &mut Dice) -> Facts {
+    let mut facts = facts();
+    match dice.below(40) {
+        0 => facts.coverage = 0.8,
+        1 => facts.mismatches = 1,
+        2 => facts.tripped = 1,
+        3 => facts.candidate_away = Duration::from_secs(dice.below(40)),
+        4 => facts.acknowledged = 2,
+        5 => facts.orders = vec![Order::Hold("h".into())],
+        6 => facts.orders = vec![Order::Resume],
+        7 => facts.orders = vec![Order::Approve],
+        8 => facts.stable_serves = false,
+        9 => facts.candidate_warm = 0,
+        _ => {}
+    }
+    facts
+}
+
+#[test]
+fn whatever_happens_weight_rises_step_by_step_and_the_end_is_final() {
+    for seed in 1..=300_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut drive = Drive::start();
+        for _ in 0..2_000 {
+            let ended = drive.state.has_ended();
+            let before = drive.actions.len();
+            let facts = anything(&mut dice);
+            let bad = u64::from(dice.below(400) == 0);
+            drive.tick(&facts, (25, bad), (475, dice.below(2)));
+            assert!(!ended || drive.actions.len() == before, "seed {seed}: {:?}", drive.actions);
+            if drive.actions[before..].contains(&Action::Promote) {
+                assert!(drive.analysis.safety_shown(drive.plan.beta), "seed {seed}");
+            }
+        }
+        let weights = drive.weights();
+        assert!(weights.is_sorted_by(|one, next| one < next), "seed {seed}: {weights:?}");
+        let ends = drive.actions.iter().filter(|action| matches!(action, Action::Promote | Action::RollBack));
+        assert!(ends.count() <= 1, "seed {seed}");
+    }
+}

@@ -461,13 +461,15 @@ fn findings(instance: &Instance, bound: Option<Digest>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if instance.schema.is_none() && bound.is_none() {
         findings.push(Diagnostic {
-            severity: Severity::Error,
+            severity: Severity::Warning,
             code: "SCHEMA_MISSING",
             message: format!(
-                "{} {} named no descriptors, so nothing of it can appear in a graph.",
+                "{} {} named no descriptors, so nothing of it is in a graph until they are found.",
                 instance.service, instance.version
             ),
-            help: "Store a descriptor set under /registry/v1/schemas and name its digest.".to_owned(),
+            help: "Serve gRPC reflection, or store a descriptor set under /registry/v1/schemas and name its \
+                   digest."
+                .to_owned(),
         });
     }
     if instance.weight == 0 {

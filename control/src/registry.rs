@@ -4,7 +4,7 @@
 //! come and go. Versions stay: (service, version) is bound to its descriptors for ever, also when no
 //! instance is left, so that a tag can never come to mean something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use turnout_schema::{Diagnostic, Digest};
@@ -34,6 +34,23 @@ pub struct Instance {
     pub health: Health,
     /// What its author wants operators to see.
     pub meta: BTreeMap<String, String>,
+}
+
+/// The entry of `meta` that names, with commas between them, the protobuf services that belong to an instance
+/// which names no descriptors.
+pub const META_SERVICES: &str = "grpc.services";
+
+impl Instance {
+    /// The protobuf services that belong to it; empty: all that its descriptors have.
+    pub fn services(&self) -> Vec<String> {
+        match (&self.schema, self.meta.get(META_SERVICES)) {
+            (Some(schema), _) => schema.services.clone(),
+            (None, Some(names)) => {
+                names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 /// An address of an instance.
@@ -214,6 +231,25 @@ pub struct Service {
     pub versions: BTreeMap<Version, VersionRecord>,
     /// Every instance that lives.
     pub instances: BTreeMap<InstanceId, Registered>,
+}
+
+impl Service {
+    /// The protobuf services that belong to a version, as its instances say, sorted; empty: all that its
+    /// descriptors have. `None` when no instance is there to say.
+    pub fn owned(&self, version: &Version) -> Option<Vec<String>> {
+        let mut owned = None::<BTreeSet<String>>;
+        for registered in self.instances.values() {
+            if registered.instance.version != *version || registered.refused.is_some() {
+                continue;
+            }
+            let services = registered.instance.services();
+            if services.is_empty() {
+                return Some(services);
+            }
+            owned.get_or_insert_default().extend(services);
+        }
+        owned.map(|owned| owned.into_iter().collect())
+    }
 }
 
 /// One change.
@@ -503,5 +539,31 @@ pub(crate) mod tests {
         let next = snapshot.apply(&down(&registered("orders", "x", "1.0.0")));
         assert_eq!(next.revision, snapshot.revision + 1);
         assert_eq!(next.services, snapshot.services);
+    }
+
+    #[test]
+    fn a_version_owns_what_its_instances_say() {
+        let up = |snapshot: Snapshot, id: &str, schema: Option<&[&str]>, meta: &str| {
+            let mut one = registered("shop", id, "1.4.0");
+            let instance = Arc::make_mut(&mut one.instance);
+            let digest = Digest::of(b"1.4.0");
+            instance.schema = schema.map(|services| SchemaRef {
+                digest,
+                services: services.iter().map(|name| (*name).to_owned()).collect(),
+            });
+            instance.meta.insert(META_SERVICES.to_owned(), meta.to_owned());
+            snapshot.apply(&Event::Up(one))
+        };
+        let (shop, version) = ("shop".parse().unwrap(), "1.4.0".parse().unwrap());
+        let owned = |snapshot: &Snapshot| snapshot.service(&shop).unwrap().owned(&version);
+        let one = up(Snapshot::default(), "a", Some(&["shop.Carts"]), "");
+        assert_eq!(owned(&one), Some(vec!["shop.Carts".to_owned()]));
+        let two = up(one, "b", None, "shop.Items, shop.Carts,");
+        assert_eq!(owned(&two), Some(vec!["shop.Carts".to_owned(), "shop.Items".to_owned()]));
+        let three = up(two, "c", None, "");
+        assert_eq!(owned(&three), Some(Vec::new()));
+        let all = ["a", "b", "c"].map(|id| Event::Down(shop.clone(), id.parse().unwrap(), Why::Expired));
+        let gone = all.iter().fold(three, |snapshot, event| snapshot.apply(event));
+        assert_eq!(owned(&gone), None);
     }
 }

@@ -29,6 +29,7 @@ use crate::reconcile::{self, Published};
 use crate::registry::embedded;
 use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
+use crate::registry::schemas::{self, Asker, Policies};
 use crate::registry::serve::Registrar;
 use crate::registry::{Collector, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
@@ -96,7 +97,7 @@ impl App {
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let open = open::open(config, clock, terms_now.clone()).await.map_err(Error::Registry)?;
         let registry = open.registry.clone();
-        let meters = measure(&telemetry, &registry)?;
+        let meters = measured(&registry, &telemetry)?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
@@ -110,10 +111,14 @@ impl App {
         let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
         let connection = connecting(terms_now.clone());
         let fleet = Arc::new(fleet(&read, connection.clone()));
+        let (policies, policies_now) = watch::channel(Policies::read(config));
+        let asker = asker(&read, connection.clone());
+        let (resolver, schemas) = schemas::new(registry.clone(), policies_now, asker);
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
             exposures: exposures_now,
+            schemas,
             meters: meters.clone(),
         });
         telemetry.metrics().watch_generation(&published.generations);
@@ -154,10 +159,11 @@ impl App {
         }
         let prober = Prober::new(connection, read.tls.clone());
         background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
+        background.spawn(schemas::run(resolver, stop.clone()));
         background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         background.spawn(collector.run(stop.clone()));
-        let live = Live { terms, rules, access, graphql, stated, fleet, hangups };
+        let live = Live { terms, rules, access, graphql, stated, policies, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
         background.spawn(admin.run(connections, ending));
@@ -221,8 +227,8 @@ fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
     connection::Settings { connect_timeout: CONNECT, message_bytes_max: MESSAGE_BYTES_MAX, terms }
 }
 
-/// Tells the metrics what is registered; what counts requests.
-fn measure(telemetry: &Telemetry, registry: &Registry) -> Result<Meters, Error> {
+/// What counts the calls; it is exported, and so is what the registry has.
+fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error> {
     let meters = Meters::new();
     telemetry.metrics().watch_registry(registry);
     telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -255,6 +261,11 @@ fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     });
     fleet.limit(launch::timeouts(config));
     fleet
+}
+
+/// How instances are asked for descriptors that nobody pushed.
+fn asker(read: &Read, connection: connection::Settings) -> Asker {
+    Asker::new(connection, read.tls.clone(), TaskTracker::new())
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -22,6 +22,7 @@ use crate::config::{
 use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
+use crate::registry::schemas::Policies;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
 use crate::upstream::tls::{self, Identity, Pem};
@@ -134,6 +135,8 @@ pub struct Live {
     pub access: watch::Sender<Arc<Access>>,
     /// What of services is public.
     pub stated: watch::Sender<Arc<Stated>>,
+    /// Where descriptors come from that nobody pushed.
+    pub policies: watch::Sender<Policies>,
     /// What holds for operations.
     pub graphql: watch::Sender<Arc<graphql::Settings>>,
     /// Who is called, and for how long at most.
@@ -199,6 +202,10 @@ pub async fn reload(
                 live.rules.send_if_modified(|rules| replace(rules, self::rules(new)));
                 live.fleet.limit(timeouts(new));
                 live.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
+                live.policies.send_if_modified(|policies| {
+                    let before = std::mem::replace(policies, Policies::read(new));
+                    *policies != before
+                });
                 live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {

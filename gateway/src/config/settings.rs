@@ -235,7 +235,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::unset("services.*.protocol", Kind::Choice(&["grpc"]), "grpc")
         .help("What its instances in `registry.sources` speak. `grpc` when not set."),
     Setting::unset("services.*.schema", Kind::Schema, "protos/orders.binpb")
-        .help("Descriptors of versions that bring none: a descriptor set, a directory of `.proto` or `.binpb` files, a stored digest, or `off`. `reflection` when not set."),
+        .help("Descriptors of versions that bring none: a descriptor set, a directory with a `VERSION.binpb` for each version, a stored digest, or `off`. `reflection` when not set."),
     Setting::unset("auth.jwt.issuer", Kind::Text, "https://login.example.com/")
         .help("The `iss` that a caller's token must carry."),
     Setting::unset("auth.jwt.audience", Kind::Text, "turnout")

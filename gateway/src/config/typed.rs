@@ -186,7 +186,7 @@ pub enum SchemaPolicy {
     Off,
     /// The store has them.
     Digest(Digest),
-    /// A descriptor set, or a directory of `.proto` or `.binpb` files.
+    /// A descriptor set, or a directory with one for each version, `1.5.0.binpb`.
     Path(PathBuf),
 }
 

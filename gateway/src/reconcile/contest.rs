@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turnout_control::id::{ServiceName, Version};
-use turnout_control::lineup::{self, Choice, Seat, VACANT_AFTER, Vacancy, Way};
+use turnout_control::lineup::{self, Choice, Claim, Seat, VACANT_AFTER, Vacancy, Way};
 use turnout_control::registry::{Service, Snapshot};
 use turnout_schema::subgraph::Exposure;
 use turnout_schema::{Diagnostic, Digest};
 
 use super::kept::Memory;
 use super::{Exposures, diagnostics};
+use crate::registry::schemas::Findings;
 
 /// How soon a gateway that is behind looks again, although nothing tells it to.
 const BEHIND: Duration = Duration::from_secs(1);
@@ -26,6 +27,8 @@ pub(super) struct Candidate {
     pub(super) version: Version,
     pub(super) digest: Digest,
     pub(super) exposure: Exposure,
+    /// The protobuf services that belong to it; empty: all of its descriptors.
+    pub(super) owned: Vec<String>,
 }
 
 /// A candidate with a claim to serve.
@@ -50,28 +53,31 @@ pub(super) struct Contest {
 /// Of all services.
 pub(super) type Contests = BTreeMap<ServiceName, Contest>;
 
-/// Since when nobody has run what serves, by the age of the process.
+/// What has to be known of the past.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Vacancies(BTreeMap<ServiceName, (Version, Duration)>);
+pub(super) struct Past {
+    /// Since when nobody has run what serves, by the age of the process.
+    vacant: BTreeMap<ServiceName, (Version, Duration)>,
+    /// What belongs to a version, as its instances said last: the last one that goes takes nothing away.
+    owned: BTreeMap<(ServiceName, Version), Vec<String>>,
+}
 
 /// What contests are made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scene<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) exposures: &'a Exposures,
+    /// What is to be said of versions that have no descriptors.
+    pub(super) schemas: &'a Findings,
     /// The age of the process.
     pub(super) now: Duration,
 }
 
 /// Who may serve what, and after what time the answer may be another one by itself.
-pub(super) fn contests(
-    scene: Scene<'_>,
-    memory: &Memory,
-    vacancies: &mut Vacancies,
-) -> (Contests, Option<Duration>) {
+pub(super) fn contests(scene: Scene<'_>, memory: &Memory, past: &mut Past) -> (Contests, Option<Duration>) {
     let mut wake: Option<Duration> = None;
     let mut contests = Contests::new();
-    vacancies.0.retain(|service, _| scene.snapshot.service(service).is_some());
+    past.vacant.retain(|service, _| scene.snapshot.service(service).is_some());
     for (name, service) in scene.snapshot.services() {
         let choices = lineup::choices(service);
         let runs = |version: &Version| choices.iter().any(|choice| choice.version == version && choice.runs);
@@ -79,14 +85,14 @@ pub(super) fn contests(
         let seat = stored.or(ours);
         let vacancy = match seat.filter(|seat| !runs(&seat.version)) {
             None => {
-                vacancies.0.remove(name);
+                past.vacant.remove(name);
                 Vacancy::Short
             }
             Some(seat) => {
-                let left = vacancies.left(name, &seat.version, scene.now);
+                let left = past.left(name, &seat.version, scene.now);
                 let left = left.filter(|_| choices.iter().any(|choice| choice.runs));
                 wake = sooner(wake, left);
-                vacancies.of(name, scene.now)
+                past.of(name, scene.now)
             }
         };
         let behind = stored.is_some_and(|stored| is_behind(stored, ours, &choices, vacancy));
@@ -96,7 +102,7 @@ pub(super) fn contests(
         let seat = if behind { ours } else { seat };
         let vacancy = if behind { Vacancy::Short } else { vacancy };
         let exposure = scene.exposures.of(name);
-        let entrants = entrants((name, service), seat, vacancy, exposure);
+        let entrants = entrants((name, service), lineup::claims(service, seat, vacancy), exposure, past);
         contests.insert(name.clone(), Contest { seat: seat.cloned(), entrants, behind });
     }
     (contests, wake)
@@ -116,39 +122,51 @@ fn is_behind(stored: &Seat, ours: Option<&Seat>, choices: &[Choice<'_>], vacancy
 
 fn entrants(
     (name, service): (&ServiceName, &Service),
-    seat: Option<&Seat>,
-    vacancy: Vacancy,
+    claims: Vec<Claim<'_>>,
     exposure: Exposure,
+    past: &mut Past,
 ) -> Vec<Entrant> {
-    let entrant = |lineup::Claim { choice, way }| Entrant {
+    let entrant = |Claim { choice, way }| Entrant {
         candidate: Candidate {
             service: name.clone(),
             version: choice.version.clone(),
             digest: choice.digest,
             exposure,
+            owned: past.owned(name, service, choice.version),
         },
         way,
         runs: choice.runs,
     };
-    lineup::claims(service, seat, vacancy).into_iter().map(entrant).collect()
+    claims.into_iter().map(entrant).collect()
 }
 
 fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     one.into_iter().chain(other).min()
 }
 
-impl Vacancies {
+impl Past {
+    fn owned(&mut self, name: &ServiceName, service: &Service, version: &Version) -> Vec<String> {
+        let key = (name.clone(), version.clone());
+        match service.owned(version) {
+            Some(owned) => {
+                self.owned.insert(key, owned.clone());
+                owned
+            }
+            None => self.owned.get(&key).cloned().unwrap_or_default(),
+        }
+    }
+
     /// How long until nobody has run a version for long; `None` when that is so already.
     fn left(&mut self, service: &ServiceName, version: &Version, now: Duration) -> Option<Duration> {
-        let known = self.0.get(service).filter(|(known, _)| known == version);
+        let known = self.vacant.get(service).filter(|(known, _)| known == version);
         let since = known.map_or(now, |(_, since)| *since);
-        self.0.insert(service.clone(), (version.clone(), since));
+        self.vacant.insert(service.clone(), (version.clone(), since));
         VACANT_AFTER.checked_sub(now.saturating_sub(since)).filter(|left| !left.is_zero())
     }
 
     fn of(&self, service: &ServiceName, now: Duration) -> Vacancy {
         let long = |(_, since): &(Version, Duration)| now.saturating_sub(*since) >= VACANT_AFTER;
-        if self.0.get(service).is_some_and(long) { Vacancy::Long } else { Vacancy::Short }
+        if self.vacant.get(service).is_some_and(long) { Vacancy::Long } else { Vacancy::Short }
     }
 }
 

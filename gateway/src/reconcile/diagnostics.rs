@@ -10,12 +10,12 @@ use turnout_schema::{Diagnostic, Severity};
 const RULES_MAX: usize = 20;
 
 pub(super) fn undescribed() -> Diagnostic {
-    error(
-        "SCHEMA_MISSING",
-        "It named no descriptors, so it is not in the graph.".to_owned(),
-        "Register it with the digest of its descriptors; to ask a service for them by server reflection comes \
-         with a later version of the gateway.",
-    )
+    Diagnostic {
+        severity: Severity::Info,
+        code: "SCHEMA_MISSING",
+        message: "It named no descriptors; they are looked for.".to_owned(),
+        help: String::new(),
+    }
 }
 
 pub(super) fn unreadable(why: &str) -> Diagnostic {

@@ -33,6 +33,7 @@ use turnout_schema::subgraph::Exposure;
 
 use crate::generation::{Callee, Generation, Graph};
 use crate::registry::Registry;
+use crate::registry::schemas::Findings;
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 use contest::{Candidate, Scene};
@@ -82,6 +83,8 @@ pub struct Sources {
     pub fleet: Arc<Fleet>,
     /// What of services is public. A change makes the graph anew.
     pub exposures: watch::Receiver<Exposures>,
+    /// What is to be said of versions that have no descriptors.
+    pub schemas: watch::Receiver<Arc<Findings>>,
     /// Count the calls of each version.
     pub meters: Meters,
 }
@@ -142,15 +145,18 @@ impl Reconciler {
         let mut changes = self.sources.registry.changes();
         let mut records = self.sources.registry.store.records();
         let mut exposures = self.sources.exposures.clone();
+        let mut schemas = self.sources.schemas.clone();
         loop {
             let snapshot = changes.borrow_and_update().clone();
             let exposed = exposures.borrow_and_update().clone();
+            let described = schemas.borrow_and_update().clone();
             records.mark_unchanged();
-            let again = self.look(snapshot, exposed).await;
+            let again = self.look(snapshot, exposed, described).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 () = changed(&mut exposures) => {}
+                () = changed(&mut schemas) => {}
                 () = changed(&mut records) => {}
                 () = wait(again) => {}
             }
@@ -159,12 +165,18 @@ impl Reconciler {
     }
 
     /// Looks once; after what time it should be done again although nothing changes.
-    async fn look(&self, snapshot: Arc<Snapshot>, exposures: Exposures) -> Option<Duration> {
+    async fn look(
+        &self,
+        snapshot: Arc<Snapshot>,
+        exposures: Exposures,
+        schemas: Arc<Findings>,
+    ) -> Option<Duration> {
         let (composer, registry) = (self.composer.clone(), self.sources.registry.clone());
         let (revision, now) = (snapshot.revision, registry.hub.clock().age());
         let look = move || {
             let mut composer = composer.lock().unwrap_or_else(PoisonError::into_inner);
-            composer.look(&registry, Scene { snapshot: &snapshot, exposures: &exposures, now })
+            let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
+            composer.look(&registry, scene)
         };
         match tokio::task::spawn_blocking(look).await {
             Ok(pass) => self.publish(revision, pass).await,

@@ -14,12 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use turnout_control::id::{ServiceName, Version};
 use turnout_control::lineup::{self, Way};
-use turnout_control::registry::Snapshot;
 use turnout_schema::compose::{Locks, compose};
 use turnout_schema::subgraph::Reading;
 use turnout_schema::{Diagnostic, Digest, Subgraph};
 
-use super::contest::{Candidate, Contest, Contests, Entrant, Scene, Vacancies, contests};
+use super::contest::{Candidate, Contest, Contests, Entrant, Past, Scene, contests};
 use super::diagnostics::{self, kept, unfit};
 use super::kept::{Kept, Memory};
 use super::remember::Remembered;
@@ -39,7 +38,7 @@ const ATTEMPTS_MAX: usize = 16;
 pub(super) struct Composer {
     pub(super) shelf: Shelf,
     pub(super) memory: Memory,
-    vacancies: Vacancies,
+    past: Past,
     /// What the last look decided, until it has to be decided anew.
     settled: Option<Settled>,
     /// What was last composed, and from what.
@@ -118,8 +117,8 @@ impl Composer {
         loop {
             attempts += 1;
             self.memory.refresh(&registry.store.records().borrow());
-            let (contests, wake) = contests(scene, &self.memory, &mut self.vacancies);
-            if let Some(pass) = self.settled_pass(&contests, scene.snapshot, wake) {
+            let (contests, wake) = contests(scene, &self.memory, &mut self.past);
+            if let Some(pass) = self.settled_pass(&contests, scene, wake) {
                 return pass;
             }
             let (mut decision, made) = self.decide(registry, &contests);
@@ -134,7 +133,7 @@ impl Composer {
 
     /// Who may serve what.
     pub(super) fn contests(&mut self, scene: Scene<'_>) -> Contests {
-        contests(scene, &self.memory, &mut self.vacancies).0
+        contests(scene, &self.memory, &mut self.past).0
     }
 
     /// Knows descriptors that are not stored.
@@ -143,16 +142,11 @@ impl Composer {
     }
 
     /// Whether the same would be decided as the last time, and then what was found.
-    fn settled_pass(
-        &self,
-        contests: &Contests,
-        snapshot: &Snapshot,
-        again: Option<Duration>,
-    ) -> Option<Pass> {
+    fn settled_pass(&self, contests: &Contests, scene: Scene<'_>, again: Option<Duration>) -> Option<Pass> {
         let same =
             |settled: &&Settled| settled.revision == self.memory.revision() && settled.contests == *contests;
         let settled = self.settled.as_ref().filter(same)?;
-        let findings = sorted(undescribed(snapshot), settled.findings.clone());
+        let findings = sorted(undescribed(scene), settled.findings.clone());
         Some(Pass { next: None, closed: false, findings, compositions: self.compositions, again })
     }
 
@@ -363,13 +357,13 @@ impl Composer {
         if returned {
             wake = Some(Duration::ZERO);
         } else if again.is_none() {
-            let (contests, later) = contests(scene, &self.memory, &mut self.vacancies);
+            let (contests, later) = contests(scene, &self.memory, &mut self.past);
             wake = later;
             let (revision, findings) = (self.memory.revision(), decision.findings.clone());
             self.settled = Some(Settled { contests, revision, findings });
         }
         let again = again.into_iter().chain(wake).min();
-        let findings = sorted(undescribed(scene.snapshot), decision.findings);
+        let findings = sorted(undescribed(scene), decision.findings);
         Pass { next, closed: decision.closed, findings, compositions: self.compositions, again }
     }
 
@@ -491,11 +485,13 @@ fn finding(candidate: &Candidate, diagnostic: Diagnostic) -> Finding {
     Finding::of(&candidate.service, &candidate.version, diagnostic)
 }
 
-fn undescribed(snapshot: &Snapshot) -> Vec<Finding> {
+fn undescribed(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, service) in snapshot.services() {
+    for (name, service) in scene.snapshot.services() {
         for version in lineup::undescribed(service) {
-            findings.push(Finding::of(name, version, diagnostics::undescribed()));
+            let known = scene.schemas.get(&(name.clone(), version.clone())).cloned();
+            let told = known.unwrap_or_else(diagnostics::undescribed);
+            findings.push(Finding::of(name, version, told));
         }
     }
     findings

@@ -25,6 +25,7 @@ use super::report::Finding;
 use super::{Exposures, Sources, diagnostics};
 use crate::generation::{Document, Generation};
 use crate::registry::Registry;
+use crate::registry::schemas::Findings;
 
 /// Whom every caller counts as until frontends are published.
 const FRONTEND: &str = "any@0.0.0";
@@ -136,14 +137,15 @@ impl Previews {
             version: asked.version.clone(),
             digest: Digest::of(&asked.descriptors),
             exposure,
+            owned: Vec::new(),
         };
         if let Some(refusal) = bound(&snapshot, &candidate) {
             preview.findings.push(Finding::of(&asked.service, &asked.version, refusal));
             return Ok(preview);
         }
         let snapshot = snapshot.apply(&Event::Up(running(asked, candidate.digest)));
-        let scene =
-            Scene { snapshot: &snapshot, exposures: &exposures, now: self.registry.hub.clock().age() };
+        let (now, schemas) = (self.registry.hub.clock().age(), Findings::default());
+        let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
         Trial { registry: &self.registry, generation, candidate, composer }.run(scene, asked, preview)
     }
 }
@@ -161,6 +163,10 @@ impl Trial<'_> {
         self.composer.lend(self.candidate.digest, asked.descriptors.clone());
         let contests = self.composer.contests(scene);
         let Some(contest) = contests.get(&asked.service) else { return Err(Error::Unfinished) };
+        let mut candidates = contest.entrants.iter().map(|entrant| &entrant.candidate);
+        if let Some(known) = candidates.find(|candidate| candidate.version == asked.version) {
+            self.candidate = known.clone();
+        }
         let (decision, made) = self.composer.decide(self.registry, &contests);
         if decision.is_unsure() {
             return Err(Error::Unavailable);

@@ -62,7 +62,7 @@ impl Shelf {
         if let Some(known) = self.readings.get(candidate) {
             return known.clone();
         }
-        let reading = self.descriptors(store, candidate.digest).and_then(|descriptors| {
+        let reading = self.descriptors(store, candidate).and_then(|descriptors| {
             let (service, version) = (candidate.service.as_str(), candidate.version.to_string());
             let read = || Ok(subgraph::read(service, &version, &descriptors, candidate.exposure));
             guarded(read).map(Arc::new).map_err(Unread::never)
@@ -99,7 +99,7 @@ impl Shelf {
     ) -> Result<gate::Report, Unread> {
         let mut side = |candidate: &Candidate| {
             let reading = self.read(store, candidate)?;
-            Ok((self.descriptors(store, candidate.digest)?, reading))
+            Ok((self.descriptors(store, candidate)?, reading))
         };
         let (old, new) = (side(old)?, side(new)?);
         guarded(|| Ok(gate::gate((&old.0, &old.1.subgraph), (&new.0, &new.1.subgraph), shapes)))
@@ -112,7 +112,8 @@ impl Shelf {
         self.verdicts.retain(|(old, new), _| used.contains(old) && used.contains(new));
     }
 
-    fn descriptors(&self, store: &dyn Store, digest: Digest) -> Result<Descriptors, Unread> {
+    fn descriptors(&self, store: &dyn Store, candidate: &Candidate) -> Result<Descriptors, Unread> {
+        let digest = candidate.digest;
         let given = self.given.as_ref().filter(|(given, _)| *given == digest);
         let bytes = match given {
             Some((_, bytes)) => Some(bytes.clone()),
@@ -123,7 +124,8 @@ impl Shelf {
         };
         let missing = || Unread { why: "they are not stored".to_owned(), hope: Hope::Missing };
         let bytes = bytes.ok_or_else(missing)?;
-        guarded(|| Descriptors::read(&bytes).map_err(|error| error.to_string())).map_err(Unread::never)
+        let read = || Descriptors::read(&bytes).map_err(|error| error.to_string());
+        guarded(|| Ok(read()?.only(&candidate.owned))).map_err(Unread::never)
     }
 }
 

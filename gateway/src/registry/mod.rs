@@ -2,7 +2,7 @@
 //!
 //! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken with,
 //! and `sources` follow what others write there. What stores and sources learn meets in the `Hub`, whose snapshot
-//! everybody reads; `probe` tries for it who may be gone, and `keep` has it on disk for a start without them.
+//! everybody reads; `schemas` finds descriptors that nobody pushed; `probe` tries for it who may be gone, and `keep` has it on disk for a start without them.
 //! `native` is how a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes
 //! registrations over HTTP and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 
@@ -18,6 +18,7 @@ pub mod keep;
 pub mod native;
 pub mod open;
 pub mod probe;
+pub mod schemas;
 pub mod serve;
 pub mod sources;
 mod store;

@@ -317,3 +317,27 @@ async fn two_thousand_entries_are_known_soon_and_their_end_too() {
     println!("2000 entries: listed after {listed:?}, all gone after {gone:?}");
     assert!(gone < Duration::from_secs(3), "{gone:?}");
 }
+
+#[tokio::test]
+async fn members_that_die_one_after_another_lose_nothing() {
+    let Some(mut etcd) = Etcd::three().await else { return };
+    put_many(&mut etcd.client().await, 20).await;
+    let mut world = World::new(&cluster(&etcd, None)).await;
+    for round in 0..6 {
+        let (dead, other) = (round % 3, (round + 1) % 3);
+        etcd.kill(dead);
+        let mut client = etcd.client_of(other).await;
+        for at in 0..20 {
+            put(&mut client, &format!("orders/{round}-{at}"), "x").await;
+        }
+        client.delete(format!("{PREFIX}orders/{round}-0"), None).await.unwrap();
+        etcd.restart(dead).await;
+    }
+    let truth = World::truth(&mut etcd.client().await).await;
+    assert_eq!(truth.len(), 20 + 6 * 19);
+    let took = world.until("all of it", Duration::from_secs(10), |world| world.live == truth).await;
+    println!("six deaths: converged {took:?} after the last, {} relists", world.relists());
+    let removed: BTreeMap<&String, ()> = world.removals().into_iter().map(|line| (line, ())).collect();
+    let expected: Vec<String> = (0..6).map(|round| format!("removed orders/{round}-0 Goodbye")).collect();
+    assert_eq!(removed.into_keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+}

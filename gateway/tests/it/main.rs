@@ -22,6 +22,7 @@ mod process;
 mod registration;
 mod registry_etcd;
 mod scenario;
+mod schemas;
 mod sources;
 mod threads;
 mod watching;

@@ -195,7 +195,8 @@ impl Gateway {
             let exposures = Exposures { services: BTreeMap::new(), others: Exposure::All };
             let snapshot = registry.snapshot();
             let now = Duration::from_secs(age_s);
-            let scene = Scene { snapshot: &snapshot, exposures: &exposures, now };
+            let schemas = Findings::default();
+            let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
             composer.lock().unwrap().look(&registry, scene)
         });
         let pass = pass.await.unwrap();
@@ -320,6 +321,7 @@ async fn a_gateway_serves_without_the_store_and_writes_later() {
         version: a.instance.version.clone(),
         digest: a.instance.schema.as_ref().unwrap().digest,
         exposure: Exposure::All,
+        owned: Vec::new(),
     };
     let read = move || composer.lock().unwrap().shelf.read(&*registry.store, &candidate).is_ok();
     assert!(tokio::task::spawn_blocking(read).await.unwrap());

@@ -25,6 +25,7 @@ use turnout_schema::guard::Limits;
 use super::*;
 use crate::clock::Clock;
 use crate::registry::embedded;
+use crate::registry::schemas::Findings;
 
 /// A change is seen within a third of a second; this is for a machine that has much else to do.
 const SEEN: Duration = Duration::from_secs(10);
@@ -33,6 +34,7 @@ struct World {
     registry: Registry,
     published: Published,
     exposures: watch::Sender<Exposures>,
+    schemas: watch::Sender<Arc<Findings>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     directory: TempDir,
@@ -48,15 +50,17 @@ impl World {
         let registry = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
         let annotated = Exposures { services: BTreeMap::new(), others: Exposure::Annotated };
         let (exposures, exposures_now) = watch::channel(annotated);
+        let (schemas, schemas_now) = watch::channel(Arc::default());
         let (reconciler, published) = new(Sources {
             registry: registry.clone(),
             fleet: fleet(),
             exposures: exposures_now,
+            schemas: schemas_now,
             meters: Meters::new(),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(reconciler, stop.clone()));
-        let world = World { registry, published, exposures, stop, task, directory };
+        let world = World { registry, published, exposures, schemas, stop, task, directory };
         world.seen().await;
         world
     }
@@ -327,7 +331,20 @@ async fn a_service_without_descriptors_is_told_about_and_left_out() {
     world.up_with("users", "2.0.0", "b", None).await;
     let report = world.seen().await;
     assert_eq!(members(&report), ["catalog 1.4.0"]);
-    assert_eq!(codes(&report, turnout_schema::Severity::Error), ["SCHEMA_MISSING"]);
+    assert_eq!(codes(&report, turnout_schema::Severity::Info), ["SCHEMA_MISSING"]);
+    // Who looks for them says what came of it.
+    let severity = turnout_schema::Severity::Error;
+    let said = turnout_schema::Diagnostic {
+        severity,
+        code: "SCHEMA_MISSING",
+        message: "Nobody answers.".to_owned(),
+        help: String::new(),
+    };
+    let key = ("users".parse().unwrap(), "2.0.0".parse().unwrap());
+    world.schemas.send_replace(Arc::new(BTreeMap::from([(key, said.clone())])));
+    let report = world.until(|report| report.findings.iter().any(|of| of.diagnostic == said)).await;
+    assert_eq!(codes(&report, severity), ["SCHEMA_MISSING"]);
+    assert_eq!(members(&report), ["catalog 1.4.0"]);
     world.stop().await;
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use turnout_control::watch::{Listing, Reply};
 
-use super::cluster::{Cluster, Reading};
+use super::cluster::Cluster;
 use super::error::Error;
 use super::feed::Feed;
+use super::range::Reading;
 
 /// A store that lists and watches. Every call ends by itself, except for the wait for a reply.
 pub trait Backend: Send + Sync + Debug {

@@ -9,14 +9,10 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{
-    Client, Error as ClientError, GetOptions, KeyValue, LeaseGrantOptions, Txn, TxnResponse, WatchOptions,
-};
+use etcd_client::{Client, Error as ClientError, LeaseGrantOptions, Txn, TxnResponse};
 use tokio::time::{Instant, timeout_at};
-use turnout_control::watch::{Entry, Listing};
 
 use super::error::{Error, Outcome};
-use super::feed::Feed;
 use super::member::{Demand, Member};
 use super::order::Order;
 use crate::clock::Clock;
@@ -24,13 +20,8 @@ use crate::config::{EtcdConfig, Login, TlsConfig};
 
 /// How long a call may take, with all that it tries.
 const CALL: Duration = Duration::from_secs(2);
-/// How many entries a page of a listing has.
-const PAGE: i64 = 500;
 /// The largest answer that is read. A page of registrations has 8 MiB at most; others may write larger ones.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// How often a listing begins anew because the revision of its pages was compacted.
-const LISTINGS_MAX: usize = 3;
-
 /// Where a cluster is, and who we are to it.
 #[derive(Clone, Debug)]
 pub struct Contact {
@@ -50,15 +41,6 @@ impl From<&EtcdConfig> for Contact {
             login: config.login.clone(),
         }
     }
-}
-
-/// How a range is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// As the members agree on it now.
-    Agreed,
-    /// As the member that is asked has it, also when it has lost the others. May be old.
-    Local,
 }
 
 /// A lease that was granted.
@@ -81,7 +63,7 @@ pub struct Cluster {
 
 /// Whether a call may be made twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Twice {
+pub(super) enum Twice {
     Harmless,
     Harmful,
 }
@@ -104,23 +86,6 @@ impl Cluster {
     pub fn first(&self) -> &str {
         let row = self.order().row(self.clock.age());
         row.first().map_or("", |member| self.members[*member].url())
-    }
-
-    /// One entry, and the revision of the store then.
-    pub async fn get(&self, key: &str, reading: Reading) -> Result<(Option<Entry>, u64), Error> {
-        let answer = self.page(key.as_bytes(), options(reading), demand(reading)).await?;
-        Ok((answer.entries.into_iter().next(), answer.revision))
-    }
-
-    /// All entries whose keys begin with this, by key, as they were at one revision.
-    pub async fn range(&self, prefix: &str, reading: Reading) -> Result<Listing, Error> {
-        for _ in 1..LISTINGS_MAX {
-            match self.pages(prefix, reading).await {
-                Err(Error::Compacted) => {}
-                outcome => return outcome,
-            }
-        }
-        self.pages(prefix, reading).await
     }
 
     /// Performs a transaction, once. When the outcome is unknown, look before you repeat it.
@@ -169,22 +134,6 @@ impl Cluster {
         }
     }
 
-    /// Opens a watch of all keys that begin with this, from a revision on.
-    pub async fn watch(self: &Arc<Self>, prefix: &str, from: u64) -> Result<Feed, Error> {
-        let options = WatchOptions::new()
-            .with_range(after(prefix))
-            .with_start_revision(revision(from))
-            .with_progress_notify();
-        let key = first(prefix);
-        let work = |client: Client| {
-            let mut watch = client.watch_client().max_decoding_message_size(ANSWER_BYTES_MAX);
-            let (key, options) = (key.clone(), options.clone());
-            async move { watch.watch(key, Some(options)).await }
-        };
-        let (stream, by) = self.call_by(Demand::Leader, Twice::Harmless, work).await?;
-        Ok(Feed::new(stream, self.clone(), by))
-    }
-
     /// A stream of a member broke, or ended because of the login.
     pub(super) fn feed_failed(&self, by: By, error: &Error) {
         if let Error::Login(_) | Error::Unreachable { .. } | Error::Unanswered { .. } = error {
@@ -199,59 +148,19 @@ impl Cluster {
         self.members[by.member].url()
     }
 
-    async fn pages(&self, prefix: &str, reading: Reading) -> Result<Listing, Error> {
-        let end = after(prefix);
-        let (mut from, mut limit) = (first(prefix), PAGE);
-        let mut listing = Listing::default();
-        loop {
-            let mut options = options(reading).with_range(end.clone()).with_limit(limit);
-            if listing.revision > 0 {
-                options = options.with_revision(revision(listing.revision));
-            }
-            let page = match self.page(&from, options, demand(reading)).await {
-                // Somebody keeps large values there: fewer of them go into one answer.
-                Err(Error::TooLarge) if limit > 1 => {
-                    limit /= 8;
-                    limit = limit.max(1);
-                    continue;
-                }
-                outcome => outcome?,
-            };
-            if listing.revision == 0 {
-                listing.revision = page.revision;
-            }
-            if let Some(last) = page.entries.last() {
-                from = [&last.key[..], &[0]].concat();
-            }
-            listing.entries.extend(page.entries);
-            if !page.more {
-                return Ok(listing);
-            }
-        }
-    }
-
-    async fn page(&self, key: &[u8], options: GetOptions, demand: Demand) -> Result<Page, Error> {
-        let work = |client: Client| {
-            let mut kv = client.kv_client().max_decoding_message_size(ANSWER_BYTES_MAX);
-            let (key, options) = (key.to_vec(), options.clone());
-            async move { kv.get(key, Some(options)).await }
-        };
-        let mut answer = self.call(demand, Twice::Harmless, work).await?;
-        Ok(Page {
-            revision: answer.header().map_or(0, |header| counted(header.revision())),
-            more: answer.more(),
-            entries: answer.take_kvs().into_iter().map(entry).collect(),
-        })
-    }
-
-    async fn call<T, F>(&self, demand: Demand, twice: Twice, work: impl Fn(Client) -> F) -> Result<T, Error>
+    pub(super) async fn call<T, F>(
+        &self,
+        demand: Demand,
+        twice: Twice,
+        work: impl Fn(Client) -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
         self.call_by(demand, twice, work).await.map(|(answer, _)| answer)
     }
 
-    async fn call_by<T, F>(
+    pub(super) async fn call_by<T, F>(
         &self,
         demand: Demand,
         twice: Twice,
@@ -338,34 +247,6 @@ pub(super) struct By {
     number: u64,
 }
 
-struct Page {
-    revision: u64,
-    more: bool,
-    entries: Vec<Entry>,
-}
-
-/// An entry, from the crate's.
-pub(super) fn entry(pair: KeyValue) -> Entry {
-    let (lease, created_at, written_at) = (pair.lease(), pair.create_revision(), pair.mod_revision());
-    let (key, value) = pair.into_key_value();
-    Entry {
-        key,
-        value,
-        lease: Some(lease).filter(|lease| *lease != 0),
-        created_at: counted(created_at),
-        written_at: counted(written_at),
-    }
-}
-
-/// A revision, which etcd counts from 1 and writes with a sign.
-pub(super) fn counted(revision: i64) -> u64 {
-    u64::try_from(revision).unwrap_or(0)
-}
-
-fn revision(counted: u64) -> i64 {
-    i64::try_from(counted).unwrap_or(i64::MAX)
-}
-
 fn seconds(ttl: i64) -> u64 {
     u64::try_from(ttl).unwrap_or(0)
 }
@@ -378,50 +259,7 @@ fn known(outcome: Result<(), Error>) -> Result<bool, Error> {
     }
 }
 
-fn options(reading: Reading) -> GetOptions {
-    match reading {
-        Reading::Agreed => GetOptions::new(),
-        Reading::Local => GetOptions::new().with_serializable(),
-    }
-}
-
-fn demand(reading: Reading) -> Demand {
-    match reading {
-        Reading::Agreed => Demand::Leader,
-        Reading::Local => Demand::Nothing,
-    }
-}
-
-/// The first key that begins with a prefix. etcd has no empty key.
-fn first(prefix: &str) -> Vec<u8> {
-    if prefix.is_empty() { vec![0] } else { prefix.as_bytes().to_vec() }
-}
-
-/// The first key after all that begin with a prefix; a zero byte means that there is none.
-fn after(prefix: &str) -> Vec<u8> {
-    let mut end = prefix.as_bytes().to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return end;
-        }
-    }
-    vec![0]
-}
-
 /// A panic while the lock was held left nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_ends_before_the_first_key_that_does_not_begin_with_it() {
-        assert_eq!(after("/a/"), b"/a0");
-        assert_eq!(after("é"), "ê".as_bytes());
-        assert_eq!((first(""), after("")), (vec![0], vec![0]), "everything");
-    }
 }

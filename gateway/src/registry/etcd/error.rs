@@ -197,3 +197,40 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_etcd_says_is_told_apart_by_code_and_text() {
+        for (code, text, name, outcome) in [
+            (Code::Unavailable, "etcdserver: no leader", "NoLeader", Outcome::NotDone),
+            (Code::Unavailable, "etcdserver: request timed out", "Unanswered", Outcome::Unknown),
+            (Code::Unavailable, "etcdserver: leader changed", "Unanswered", Outcome::Unknown),
+            (Code::Unknown, "raft proposal dropped", "Unanswered", Outcome::Unknown),
+            (Code::Unauthenticated, "etcdserver: invalid auth token", "Login", Outcome::NotDone),
+            (Code::InvalidArgument, "etcdserver: revision of auth store is old", "Login", Outcome::NotDone),
+            (Code::InvalidArgument, "etcdserver: user name is empty", "Login", Outcome::NotDone),
+            (Code::PermissionDenied, "etcdserver: permission denied", "Denied", Outcome::NotDone),
+            (Code::NotFound, "etcdserver: requested lease not found", "NoLease", Outcome::NotDone),
+            (Code::InvalidArgument, "etcdserver: request is too large", "Refused", Outcome::NotDone),
+            (
+                Code::ResourceExhausted,
+                "etcdserver: mvcc: database space exceeded",
+                "Refused",
+                Outcome::NotDone,
+            ),
+            (
+                Code::OutOfRange,
+                "etcdserver: mvcc: required revision has been compacted",
+                "Compacted",
+                Outcome::NotDone,
+            ),
+        ] {
+            let error = Error::read("m0", ClientError::GRpcStatus(Status::new(code, text)));
+            assert!(format!("{error:?}").starts_with(name), "{text}: {error:?}");
+            assert_eq!(error.outcome(), outcome, "{text}");
+        }
+    }
+}

@@ -5,11 +5,15 @@
 
 use std::sync::Arc;
 
-use etcd_client::{EventType, WatchRequestSender, WatchResponse, WatchResponseStream, WatchStream};
+use etcd_client::{
+    Client, EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream, WatchStream,
+};
 use turnout_control::watch::{Event, Reply};
 
-use super::cluster::{By, Cluster, counted, entry};
+use super::cluster::{ANSWER_BYTES_MAX, By, Cluster, Twice};
 use super::error::{Error, is_about_login};
+use super::member::Demand;
+use super::range::{after, counted, entry, first, revision};
 
 /// What etcd numbers a reply that belongs to no watch in particular.
 const NO_WATCH: i64 = -1;
@@ -23,8 +27,26 @@ pub struct Feed {
     by: By,
 }
 
+impl Cluster {
+    /// Opens a watch of all keys that begin with this, from a revision on.
+    pub async fn watch(self: &Arc<Self>, prefix: &str, from: u64) -> Result<Feed, Error> {
+        let options = WatchOptions::new()
+            .with_range(after(prefix))
+            .with_start_revision(revision(from))
+            .with_progress_notify();
+        let key = first(prefix);
+        let work = |client: Client| {
+            let mut watch = client.watch_client().max_decoding_message_size(ANSWER_BYTES_MAX);
+            let (key, options) = (key.clone(), options.clone());
+            async move { watch.watch(key, Some(options)).await }
+        };
+        let (stream, by) = self.call_by(Demand::Leader, Twice::Harmless, work).await?;
+        Ok(Feed::new(stream, self.clone(), by))
+    }
+}
+
 impl Feed {
-    pub(super) fn new(stream: WatchStream, cluster: Arc<Cluster>, by: By) -> Feed {
+    fn new(stream: WatchStream, cluster: Arc<Cluster>, by: By) -> Feed {
         let (questions, replies) = stream.split();
         Feed { questions, replies, cluster, by }
     }

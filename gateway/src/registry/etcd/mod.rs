@@ -13,6 +13,7 @@ mod feed;
 mod follow;
 mod member;
 mod order;
+mod range;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,9 +21,10 @@ pub(crate) mod testing;
 mod tests;
 
 pub use backend::{Backend, Replies};
-pub use cluster::{Cluster, Contact, Granted, Reading};
+pub use cluster::{Cluster, Contact, Granted};
 pub use error::{Error, Outcome};
 pub use farewell::Delta;
 pub use feed::Feed;
 pub use follow::{Followed, Scope, follow};
+pub use range::Reading;
 pub use store::Etcd;

@@ -34,7 +34,8 @@ use turnout_schema::Digest;
 use self::election::Office;
 use self::keys::Keys;
 use self::view::View;
-use super::cluster::{self, Cluster, counted};
+use super::cluster::Cluster;
+use super::range::{self, counted};
 use crate::registry::Hub;
 use crate::registry::store::{Blob, Error, Granted, Leadership, Store, Stored};
 
@@ -185,9 +186,7 @@ impl Store for Etcd {
 /// What each read of a transaction found.
 fn gets(response: &TxnResponse) -> Vec<Vec<Entry>> {
     let found = |response| match response {
-        TxnOpResponse::Get(mut get) => {
-            Some(get.take_kvs().into_iter().map(cluster::entry).collect::<Vec<_>>())
-        }
+        TxnOpResponse::Get(mut get) => Some(get.take_kvs().into_iter().map(range::entry).collect::<Vec<_>>()),
         TxnOpResponse::Put(_) | TxnOpResponse::Delete(_) | TxnOpResponse::Txn(_) => None,
     };
     response.op_responses().into_iter().filter_map(found).collect()

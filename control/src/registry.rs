@@ -530,6 +530,22 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_change_of_one_service_is_told_of_no_other() {
+        let names = |newer: &Snapshot, older: &Snapshot| -> Vec<String> {
+            newer.changed(older).map(ToString::to_string).collect()
+        };
+        let empty = Snapshot::default();
+        let one = empty.apply(&Event::Up(registered("a", "1", "1.0.0")));
+        let two = one.apply(&Event::Up(registered("b", "1", "1.0.0")));
+        assert_eq!(names(&two, &one), ["b"]);
+        assert_eq!(names(&two, &empty), ["a", "b"]);
+        assert_eq!(names(&empty, &two), ["a", "b"]);
+        let gone = Event::Down("a".parse().unwrap(), "1".parse().unwrap(), Why::Expired);
+        assert_eq!(names(&two.apply(&gone), &two), ["a"]);
+        assert!(names(&two, &two.clone()).is_empty());
+    }
+
+    #[test]
     fn an_event_about_nobody_changes_only_the_revision() {
         let snapshot = Snapshot::default().apply(&Event::Up(registered("catalog", "a", "1.4.0")));
         let next = snapshot.apply(&down(&registered("orders", "x", "1.0.0")));

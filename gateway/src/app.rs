@@ -25,7 +25,7 @@ use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile;
+use crate::reconcile::{self, Published};
 use crate::registry::embedded;
 use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
@@ -123,10 +123,10 @@ impl App {
         });
         telemetry.metrics().watch_generation(&published.generations);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
-        let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let (health, registrar) = doors(&registry, &published, terms_now, &stop);
         let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
-            registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
+            registrar,
             ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
             metrics: telemetry.metrics(),
             health: health.clone(),
@@ -233,6 +233,18 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
     telemetry.metrics().watch_registry(registry);
     telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
     Ok(meters)
+}
+
+/// What answers about the gateway itself, and what takes registrations.
+fn doors(
+    registry: &Registry,
+    published: &Published,
+    terms: watch::Receiver<Terms>,
+    stop: &CancellationToken,
+) -> (Health, Registrar) {
+    let (registry, reports, stop) = (registry.clone(), published.reports.clone(), stop.clone());
+    let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+    (health, Registrar { registry, reports, terms, stop })
 }
 
 /// How services are called.

@@ -12,6 +12,7 @@ mod etcd_follow;
 mod fault_server;
 mod faults;
 mod gateway;
+mod generations;
 mod hostile;
 mod http;
 mod kill;

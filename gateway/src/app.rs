@@ -18,7 +18,7 @@ use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind, RegistryKind};
-use crate::exposure::{self, Stated};
+use crate::exposure;
 use crate::http::admin::{self, Admin};
 use crate::http::graphql;
 use crate::http::health::Health;
@@ -109,22 +109,20 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (terms, terms_now) = watch::channel(launch::terms(config));
         let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
-        let records = registry.store.records();
-        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
+        let (stated, public) = exposure::Public::new(&read.loaded, registry.store.records());
         let fleet = Arc::new(fleet(&read, terms_now.clone()));
         let (reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: fleet.clone(),
-            exposures: exposures_now,
+            exposures: public.exposures(),
             meters: meters.clone(),
         });
-        telemetry.metrics().watch_generation(&published.generations);
+        telemetry.metrics().watch_serving(&published.generations, &fleet);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
-            ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
+            ops: ops::schema(ops::Facts::new(&registry, &published, public.stated())),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: access_now,
@@ -152,7 +150,7 @@ impl App {
         };
         background.spawn(registry.store.clone().run(stop.clone()));
         background.spawn(registry.hub.clone().run(stop.clone()));
-        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
+        background.spawn(public.follow(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
         let live = Live { terms, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));

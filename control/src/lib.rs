@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod decision;
+pub mod garbage;
 pub mod id;
 pub mod layout;
 pub mod lease;

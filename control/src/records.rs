@@ -5,7 +5,7 @@
 //! written at one revision, or nothing is. So two operators, or two gateways, never overwrite each other
 //! unseen. What the bytes mean is not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -154,6 +154,34 @@ pub struct Change {
     pub writes: BTreeMap<Key, Option<Arc<[u8]>>>,
 }
 
+impl Change {
+    /// Whether every store could take it.
+    pub fn measure(&self) -> Result<(), Excess> {
+        let touched: BTreeSet<&Key> = self.expected.keys().chain(self.writes.keys()).collect();
+        if touched.len() > CHANGE_MAX {
+            return Err(Excess::Records(touched.len()));
+        }
+        for (key, value) in &self.writes {
+            let bytes = value.as_ref().map_or(0, |value| value.len());
+            if bytes > VALUE_BYTES_MAX {
+                return Err(Excess::Bytes(key.clone(), bytes));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is too much in a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// It touches too many records.
+    #[error("the change touches {0} records, and {CHANGE_MAX} are allowed")]
+    Records(usize),
+    /// A record is too large.
+    #[error("the record {0} has {1} bytes, and {VALUE_BYTES_MAX} are allowed")]
+    Bytes(Key, usize),
+}
+
 /// What a change expected and did not find.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} was changed by someone else meanwhile")]
@@ -193,7 +221,7 @@ impl Records {
         self.get(key).map_or(Expected::Absent, |record| Expected::At(record.revision))
     }
 
-    /// Whether what a change expects holds.
+    /// Whether what a change expects holds of these.
     pub fn check(&self, change: &Change) -> Result<(), Conflict> {
         for (key, expected) in &change.expected {
             if self.seen(key) != *expected {
@@ -247,6 +275,24 @@ mod tests {
         {
             assert!(text.parse::<Key>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_change_is_measured_by_all_that_it_touches() {
+        let looks = |count: usize| (0..count).map(|at| (key(&format!("policy/l{at}")), Expected::Absent));
+        let writes = |count: usize| (0..count).map(|at| (key(&format!("policy/w{at}")), None));
+        let change =
+            |looked, written| Change { expected: looks(looked).collect(), writes: writes(written).collect() };
+        assert_eq!(change(CHANGE_MAX - 1, 1).measure(), Ok(()));
+        assert_eq!(change(CHANGE_MAX, 1).measure(), Err(Excess::Records(CHANGE_MAX + 1)));
+        let of = |bytes: usize| {
+            let mut change = write("policy/a", Expected::Absent, "");
+            change.writes.insert(key("policy/a"), Some(vec![0; bytes].into()));
+            change.measure()
+        };
+        assert_eq!(of(VALUE_BYTES_MAX), Ok(()));
+        let large = VALUE_BYTES_MAX + 1;
+        assert_eq!(of(large), Err(Excess::Bytes(key("policy/a"), large)));
     }
 
     #[test]

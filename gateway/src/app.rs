@@ -29,7 +29,7 @@ use crate::ops;
 use crate::reconcile;
 use crate::registry::embedded::{self, Embedded, Opened};
 use crate::registry::serve::Registrar;
-use crate::registry::{Hub, Registry};
+use crate::registry::{Collector, Hub, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -120,6 +120,7 @@ impl App {
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
         let health = Health { stop: stop.clone(), registry: registry.clone() };
+        let collector = Collector::new(registry.clone(), published.reports.clone());
         let admin = admin::router(Admin {
             registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
             ops: ops::schema(ops::Facts::new(&registry, &published, public.stated())),
@@ -152,6 +153,7 @@ impl App {
         background.spawn(registry.hub.clone().run(stop.clone()));
         background.spawn(public.follow(stop.clone()));
         background.spawn(reconcile::run(reconciler, stop.clone()));
+        background.spawn(collector.run(stop.clone()));
         let live = Live { terms, access, graphql, stated, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());

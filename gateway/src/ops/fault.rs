@@ -30,17 +30,10 @@ pub(super) fn unavailable(error: &dyn StdError) -> Error {
 
 /// What a store says.
 pub(super) fn store(error: &registry::Error) -> Error {
-    match error {
-        registry::Error::Conflict(_) => {
-            conflict(format!("{error}; look at what it is now, and decide again"))
-        }
-        registry::Error::Unavailable(..)
-        | registry::Error::Refused(_)
-        | registry::Error::Descriptors(_)
-        | registry::Error::Digest { .. }
-        | registry::Error::OtherLease(_)
-        | registry::Error::Stopping => unavailable(error),
+    if let registry::Error::Conflict(_) = error {
+        return conflict(format!("{error}; look at what it is now, and decide again"));
     }
+    unavailable(error)
 }
 
 fn coded(code: &'static str, message: String) -> Error {

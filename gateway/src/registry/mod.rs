@@ -6,6 +6,9 @@
 //! decided in `turnout_control`; nothing here decides.
 
 pub mod audit;
+mod collect;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod embedded;
 mod history;
 mod hub;
@@ -15,6 +18,7 @@ mod store;
 
 use std::sync::Arc;
 
+pub use collect::Collector;
 pub use embedded::Embedded;
 pub use history::Changes;
 pub use hub::{Freshness, Hearing, Hub, Known};

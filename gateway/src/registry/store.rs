@@ -13,8 +13,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use turnout_control::garbage::Full;
 use turnout_control::id::{InstanceId, LeaseId, ServiceName, Timestamp, Version};
-use turnout_control::records::{Change, Conflict, Key, Kind, Record, Records};
+use turnout_control::records::{Change, Conflict, Excess, Key, Kind, Record, Records};
 use turnout_control::registration::{Refusal, Registration};
 use turnout_schema::subgraph::descriptors;
 use turnout_schema::{Diagnostic, Digest};
@@ -45,6 +46,12 @@ pub enum Error {
     /// Somebody else changed a record meanwhile.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The change is larger than every store can take.
+    #[error(transparent)]
+    Excess(#[from] Excess),
+    /// There is no room for more descriptors.
+    #[error(transparent)]
+    Full(#[from] Full),
     /// The gateway is stopping.
     #[error("the registry is stopping")]
     Stopping,
@@ -116,7 +123,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'_, Result<u64, Error>>;
 
     /// Binds a version whose instances named no descriptors to stored ones, for ever. Binding it again to the
-    /// same succeeds.
+    /// same succeeds; what is not stored is refused.
     fn bind(
         &self,
         service: ServiceName,
@@ -124,7 +131,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         digest: Digest,
     ) -> BoxFuture<'_, Result<(), Error>>;
 
-    /// Stores descriptors. They are read before they are stored, and refused when they cannot be.
+    /// Stores descriptors. They are read before they are stored, and refused when they cannot be, or when
+    /// `turnout_control::garbage::ROOM` is taken.
     fn put_schema(&self, said: Digest, bytes: Bytes) -> BoxFuture<'_, Result<Stored, Error>>;
 
     /// Stored descriptors, as they were sent.
@@ -142,7 +150,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The watched records, now and after each change.
     fn records(&self) -> watch::Receiver<Arc<Records>>;
 
-    /// Changes records, all or nothing; the revision that they have after it.
+    /// Changes records, all or nothing; the revision that they have after it. What is expected of records that
+    /// are not watched counts too.
     fn change(&self, change: Change) -> BoxFuture<'_, Result<u64, Error>>;
 
     /// Records of any kind, by key, that come after `after`; at most `limit`.

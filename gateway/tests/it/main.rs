@@ -11,6 +11,7 @@ mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod kill;
 mod malformed;
 mod persistence;
 mod process;

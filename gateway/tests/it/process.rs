@@ -6,13 +6,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running binary, killed when the test ends.
-struct Turnout {
-    child: Child,
-    admin: String,
+pub(crate) struct Turnout {
+    pub(crate) child: Child,
+    pub(crate) admin: String,
     rest: BufReader<std::process::ChildStdout>,
 }
 
-fn turnout(arguments: &[&str]) -> Command {
+pub(crate) fn turnout(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turnout"));
     command.args(arguments).env_remove("TURNOUT_ADMIN").env_remove("TURNOUT_TOKEN").env("RUST_LOG", "warn");
     command
@@ -27,11 +27,11 @@ impl Turnout {
         let data = data.display().to_string();
         let arguments =
             [command, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", &data];
-        let mut child = turnout(&[&arguments[..], more].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Turnout::of(turnout(&[&arguments[..], more].concat()))
+    }
+
+    pub(crate) fn of(mut command: Command) -> Turnout {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         rest.read_line(&mut line).unwrap();

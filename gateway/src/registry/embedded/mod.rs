@@ -2,9 +2,17 @@
 //!
 //! A change is decided by `turnout_control`, written to the file, and only then told to the hub and to its
 //! author. Writers take turns on blocking threads. What the file holds is what a restart begins with, and
-//! every lease then gets its full time, so that nobody goes because the registry was away.
+//! every lease then gets its full time, so that nobody goes because the registry was away. What is decided is
+//! held against the file and not against the hub, which also has what other sources say and what went
+//! without a goodbye.
 
+mod blobs;
+mod lease;
+mod records;
 mod sqlite;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -18,21 +26,17 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{InstanceId, LeaseId, ServiceName, SourceName, Version};
-use turnout_control::lease::{Due, HEARTBEATS, Leases};
-use turnout_control::records::{self, Key, Kind, Record, Records};
-use turnout_control::registration::{self, Refusal, Registration, Schema};
-use turnout_control::registry::{Presence, Registered, Snapshot, VersionRecord};
-use turnout_control::table::{Input, Removal, Said};
-use turnout_schema::{Descriptors, Digest};
+use turnout_control::lease::Leases;
+use turnout_control::records::{Change, Key, Kind, Record, Records};
+use turnout_control::registration::Registration;
+use turnout_control::registry::{Registered, Snapshot};
+use turnout_schema::Digest;
 
-use self::sqlite::{Change, Sqlite};
+use self::sqlite::Sqlite;
 use super::store::{Blob, Error, Granted, Leadership, Store, Stored};
-use super::{Hub, Known, Registry};
+use super::{Freshness, Hearing, Hub, Known, Registry};
 use crate::clock::Clock;
 use crate::telemetry::chain;
-
-/// How often leases are looked at: a lease ends at most this much late.
-const TICK: Duration = Duration::from_millis(250);
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,7 @@ pub enum OpenError {
 pub struct Opened {
     file: Sqlite,
     known: Snapshot,
+    records: Records,
     lock: File,
 }
 
@@ -66,8 +71,8 @@ impl Opened {
             TryLockError::Error(error) => at(error),
         })?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
-        let known = file.load()?;
-        Ok(Opened { file, known, lock })
+        let (known, records) = (file.load()?, file.watched()?);
+        Ok(Opened { file, known, records, lock })
     }
 
     /// What it holds.
@@ -107,13 +112,23 @@ pub struct Embedded {
     itself: Weak<Embedded>,
     hub: Arc<Hub>,
     /// Held by a writer for as long as the disk takes; only blocking threads wait for it.
-    file: Mutex<Sqlite>,
-    /// Apart from `file`: a heartbeat must not wait for the disk. Taken after `file`, never before.
+    held: Mutex<Held>,
+    /// Apart from `held`: a heartbeat must not wait for the disk. Taken after `held`, never before.
     leases: Mutex<Leases>,
+    /// Changes while `held` is taken.
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
     /// Held for the life of the process, so that two never write one file.
     _lock: File,
+}
+
+/// The file, and what it holds.
+struct Held {
+    file: Sqlite,
+    /// Its registrations and versions. Its revision means nothing: the hub counts.
+    registered: Snapshot,
+    /// A revision that the file has, or had a moment ago.
+    said: u64,
 }
 
 impl Embedded {
@@ -128,172 +143,34 @@ impl Embedded {
                 leases.grant(lease, of, registered.ttl_s.max(grace_s), hub.clock().age());
             }
         }
-        Arc::new_cyclic(|itself| Embedded {
+        let held = Held { file: opened.file, said: opened.known.revision, registered: opened.known };
+        let embedded = Arc::new_cyclic(|itself| Embedded {
             itself: itself.clone(),
             hub,
-            file: Mutex::new(opened.file),
+            held: Mutex::new(held),
             leases: Mutex::new(leases),
-            records: watch::Sender::new(Arc::default()),
+            records: watch::Sender::new(Arc::new(opened.records)),
             leadership: watch::Sender::new(Leadership::Leads),
             _lock: opened.lock,
-        })
+        });
+        embedded.is_heard(&lock(&embedded.held));
+        embedded
     }
 
-    fn register(&self, registration: &Registration) -> Result<Granted, Error> {
-        let mut file = lock(&self.file);
-        let snapshot = self.hub.snapshot();
-        let instance = &registration.instance;
-        let schema = match &instance.schema {
-            None => Schema::Unnamed,
-            Some(schema) => {
-                let services = file.schema_services(schema.digest).map_err(broken)?;
-                services.map_or(Schema::Unknown, Schema::Stored)
-            }
+    /// Tells that everything is known. One process has one file, so that is always so.
+    fn is_heard(&self, held: &Held) {
+        let clock = self.hub.clock();
+        let freshness = Freshness {
+            backend: "embedded",
+            layout: "native",
+            state: Hearing::Live,
+            synced_at: Some(clock.now()),
+            heard_at: Some(clock.age()),
+            revision: held.said,
+            relists: 0,
+            entries: held.registered.instances().count(),
         };
-        let findings = registration::admit(&snapshot, instance, &schema)?;
-
-        let known = own(&snapshot, &instance.service, &instance.id);
-        let same_process = known.filter(|known| known.instance.incarnation == instance.incarnation);
-        let lease = same_process.and_then(|known| known.lease);
-        let lease = lease.unwrap_or_else(|| LeaseId::from_random(rand::random()));
-        let registered = Registered {
-            instance: Arc::new(instance.clone()),
-            source: SourceName::own(),
-            lease: Some(lease),
-            ttl_s: registration.ttl_s,
-            registered_at: same_process.map_or_else(|| self.hub.clock().now(), |known| known.registered_at),
-            presence: Presence::Here,
-            refused: None,
-        };
-        let mut revision = snapshot.revision;
-        if known != Some(&registered) {
-            let entry = key(&instance.service, &instance.id);
-            revision = self.commit(
-                &mut file,
-                Change::Put(registered.clone()),
-                Input::Put(SourceName::own(), entry, Said::Instance(registered)),
-            )?;
-        }
-        let mut leases = lock(&self.leases);
-        if let Some(replaced) = known.and_then(|known| known.lease).filter(|known| *known != lease) {
-            leases.revoke(replaced);
-        }
-        let of = (instance.service.clone(), instance.id.clone());
-        leases.grant(lease, of, registration.ttl_s, self.hub.clock().age());
-        let heartbeat_s = registration.ttl_s / HEARTBEATS;
-        Ok(Granted { lease, ttl_s: registration.ttl_s, heartbeat_s, revision, findings })
-    }
-
-    /// Touches the disk never, and the hub only when the instance had been silent.
-    fn renew(&self, lease: LeaseId) -> Option<u16> {
-        let renewed = lock(&self.leases).renew(lease, self.hub.clock().age())?;
-        let snapshot = self.hub.snapshot();
-        let known = own(&snapshot, &renewed.service, &renewed.id);
-        if known.is_some_and(|known| known.presence != Presence::Here) {
-            tracing::info!(service = %renewed.service, id = %renewed.id, "heartbeats arrive again");
-            let entry = key(&renewed.service, &renewed.id);
-            self.hub.tell(Input::Heard(SourceName::own(), entry, Presence::Here));
-        }
-        Some(renewed.ttl_s)
-    }
-
-    fn deregister(&self, service: &ServiceName, id: &InstanceId, lease: LeaseId) -> Result<u64, Error> {
-        let mut file = lock(&self.file);
-        let snapshot = self.hub.snapshot();
-        let Some(known) = own(&snapshot, service, id) else { return Ok(snapshot.revision) };
-        if known.lease != Some(lease) {
-            return Err(Error::OtherLease(id.clone()));
-        }
-        let goodbye = Input::Removed(SourceName::own(), key(service, id), Removal::Goodbye);
-        let revision = self.commit(&mut file, Change::Remove(service.clone(), id.clone()), goodbye)?;
-        lock(&self.leases).revoke(lease);
-        Ok(revision)
-    }
-
-    fn bind(&self, service: &ServiceName, version: &Version, digest: Digest) -> Result<(), Error> {
-        let mut file = lock(&self.file);
-        let snapshot = self.hub.snapshot();
-        let known = snapshot.service(service).and_then(|of| of.versions.get(version)).copied();
-        match known.and_then(|known| known.digest) {
-            Some(bound) if bound == digest => return Ok(()),
-            Some(bound) => {
-                let (service, version) = (service.clone(), version.clone());
-                return Err(Refusal::VersionBound { service, version, bound, offered: digest }.into());
-            }
-            None => {}
-        }
-        let first_seen = known.map_or_else(|| self.hub.clock().now(), |known| known.first_seen);
-        let record = VersionRecord { digest: Some(digest), first_seen };
-        let input = Input::Version(service.clone(), version.clone(), record);
-        self.commit(&mut file, Change::Version(service.clone(), version.clone(), record), input)?;
-        Ok(())
-    }
-
-    fn put_schema(&self, said: Digest, bytes: &[u8]) -> Result<Stored, Error> {
-        let found = Digest::of(bytes);
-        if found != said {
-            return Err(Error::Digest { said, found });
-        }
-        let descriptors = Descriptors::read(bytes)?;
-        let now = self.hub.clock().now();
-        let created = lock(&self.file).put_schema(&descriptors, bytes, now).map_err(broken)?;
-        Ok(Stored { digest: said, services: descriptors.services(), created })
-    }
-
-    /// Ends leases when their time has passed, until it is told to stop.
-    async fn expire(self: Arc<Self>, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            let registry = self.clone();
-            match tokio::task::spawn_blocking(move || registry.expire_due()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(error = %chain(&error), "cannot end leases"),
-                Err(error) => tracing::error!(%error, "ending leases failed"),
-            }
-        }
-    }
-
-    fn expire_due(&self) -> Result<(), Error> {
-        let mut file = lock(&self.file);
-        let due = lock(&self.leases).step(self.hub.clock().age());
-        for due in due {
-            match due {
-                Due::Silent(service, id) => {
-                    tracing::warn!(%service, %id, "heartbeats stopped");
-                    let entry = key(&service, &id);
-                    self.hub.tell(Input::Heard(SourceName::own(), entry, Presence::Silent));
-                }
-                Due::Expired(service, id) => {
-                    tracing::warn!(%service, %id, "lease ended");
-                    let gone = Input::Removed(SourceName::own(), key(&service, &id), Removal::Expired);
-                    self.commit(&mut file, Change::Remove(service.clone(), id.clone()), gone)
-                        .inspect_err(|_| self.grant_again(&service, &id))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The end of a lease that could not be written has not happened: it gets its time once more.
-    fn grant_again(&self, service: &ServiceName, id: &InstanceId) {
-        let snapshot = self.hub.snapshot();
-        if let Some(known) = own(&snapshot, service, id)
-            && let Some(lease) = known.lease
-        {
-            let of = (service.clone(), id.clone());
-            lock(&self.leases).grant(lease, of, known.ttl_s, self.hub.clock().age());
-        }
-    }
-
-    /// On disk first, then for everyone to see; the revision after it.
-    fn commit(&self, file: &mut Sqlite, change: Change, input: Input) -> Result<u64, Error> {
-        file.commit(self.hub.snapshot().revision + 1, &[change]).map_err(broken)?;
-        Ok(self.hub.tell(input))
+        self.hub.hears(&SourceName::own(), freshness);
     }
 }
 
@@ -303,7 +180,10 @@ impl Store for Embedded {
     }
 
     fn renew(&self, lease: LeaseId) -> BoxFuture<'_, Result<Option<u16>, Error>> {
-        Box::pin(ready(Ok(self.renew(lease))))
+        match self.renew(lease) {
+            None if self.missed(lease).is_some() => blocking(self, move |registry| registry.revive(lease)),
+            renewed => Box::pin(ready(Ok(renewed))),
+        }
     }
 
     fn deregister(
@@ -330,43 +210,45 @@ impl Store for Embedded {
 
     fn schema(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
         blocking(self, move |registry| {
-            let found = lock(&registry.file).schema(digest).map_err(broken)?;
+            let found = lock(&registry.held).file.schema(digest).map_err(broken)?;
             Ok(found.map(Bytes::from))
         })
     }
 
     fn schema_services(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Vec<String>>, Error>> {
-        blocking(self, move |registry| lock(&registry.file).schema_services(digest).map_err(broken))
+        blocking(self, move |registry| lock(&registry.held).file.schema_services(digest).map_err(broken))
     }
 
     fn schemas(&self) -> BoxFuture<'_, Result<Vec<Blob>, Error>> {
-        Box::pin(ready(Ok(Vec::new())))
+        blocking(self, |registry| lock(&registry.held).file.schemas().map_err(broken))
     }
 
-    fn remove_schema(&self, _blob: Blob) -> BoxFuture<'_, Result<bool, Error>> {
-        Box::pin(ready(Ok(false)))
+    fn remove_schema(&self, blob: Blob) -> BoxFuture<'_, Result<bool, Error>> {
+        blocking(self, move |registry| registry.remove_schema(&blob))
     }
 
     fn records(&self) -> watch::Receiver<Arc<Records>> {
         self.records.subscribe()
     }
 
-    fn change(&self, change: records::Change) -> BoxFuture<'_, Result<u64, Error>> {
-        let now = self.records.borrow().clone();
-        let checked = now.check(&change).map(|()| now.revision + 1);
-        if let Ok(revision) = checked {
-            self.records.send_replace(Arc::new(now.apply(&change, revision)));
-        }
-        Box::pin(ready(checked.map_err(Error::from)))
+    fn change(&self, change: Change) -> BoxFuture<'_, Result<u64, Error>> {
+        blocking(self, move |registry| registry.change(&change))
     }
 
     fn read(
         &self,
-        _kind: Kind,
-        _after: Option<Key>,
-        _limit: usize,
+        kind: Kind,
+        after: Option<Key>,
+        limit: usize,
     ) -> BoxFuture<'_, Result<BTreeMap<Key, Record>, Error>> {
-        Box::pin(ready(Ok(BTreeMap::new())))
+        blocking(self, move |registry| {
+            let after = match &after {
+                Some(after) if after.kind > kind => return Ok(BTreeMap::new()),
+                Some(after) if after.kind == kind => after.name(),
+                Some(_) | None => "",
+            };
+            lock(&registry.held).file.read(kind, after, limit).map_err(broken)
+        })
     }
 
     fn leadership(&self) -> watch::Receiver<Leadership> {
@@ -378,13 +260,25 @@ impl Store for Embedded {
     }
 }
 
+impl Drop for Embedded {
+    /// Nobody is left who could change anything, so the revision that was counted last is the last. It takes
+    /// one write. A process that does not come here begins far enough on.
+    fn drop(&mut self) {
+        let revision = self.hub.snapshot().revision;
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = held.file.close(revision) {
+            tracing::warn!(error = %chain(&error), "the registry file was not closed");
+        }
+    }
+}
+
 impl std::fmt::Debug for Embedded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Embedded").finish_non_exhaustive()
     }
 }
 
-/// What this store knows of an instance; another source may have one of the same name.
+/// What the hub shows of an instance of this store; another source may have one of the same name.
 fn own<'a>(snapshot: &'a Snapshot, service: &ServiceName, id: &InstanceId) -> Option<&'a Registered> {
     snapshot.instance(service, id).filter(|known| known.source == SourceName::own())
 }

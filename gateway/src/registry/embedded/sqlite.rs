@@ -1,26 +1,31 @@
-//! Registrations in one SQLite file: what is written before an answer is given.
+//! Registrations, descriptors and records in one SQLite file: what is written before an answer is given.
 //!
 //! Every change is one transaction, on disk before anyone hears of it. Heartbeats are not written:
 //! after a restart every lease gets its full time. The file holds text that people can read with
-//! `sqlite3`: instances in the native layout, versions with their digests. Calls block, and belong on
-//! a blocking thread.
+//! `sqlite3`: instances in the native layout, versions with their digests, records as they are. Calls block,
+//! and belong on a blocking thread.
+//!
+//! The hub counts more changes than are written here. So the file says whether it was closed, at which
+//! revision; when it was not, the next process begins `REVISIONS_UNSAID` further on.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use turnout_control::id::{InstanceId, ServiceName, SourceName, Timestamp, Version};
 use turnout_control::registration::Terms;
 use turnout_control::registry::{Presence, Registered, Service, Snapshot, VersionRecord};
-use turnout_schema::{Descriptors, Digest};
 
 use crate::registry::native::Native;
 
 /// The layout of the file; a newer one is refused rather than guessed at.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-const TABLES: &str = "
+/// More changes than the hub may count beside the revision that was last written.
+pub(super) const REVISIONS_UNSAID: u64 = 1_000_000;
+
+pub(super) const FORMAT_1: &str = "
     CREATE TABLE schemas (
         digest TEXT PRIMARY KEY, services TEXT NOT NULL, bytes BLOB NOT NULL, stored_at INTEGER NOT NULL
     ) STRICT;
@@ -35,6 +40,19 @@ const TABLES: &str = "
     ) STRICT;
     CREATE TABLE revision (value INTEGER NOT NULL) STRICT;
     INSERT INTO revision VALUES (0);
+";
+
+/// What format 2 has more. An empty copy of format 1 was closed at revision 0; any other was perhaps not.
+const FORMAT_2: &str = "
+    ALTER TABLE revision ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE revision ADD COLUMN records INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE revision ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
+    UPDATE revision SET closed = 1 WHERE value = 0;
+    ALTER TABLE schemas ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE records (
+        kind TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// What can go wrong with the file.
@@ -62,8 +80,9 @@ pub(super) enum Change {
     Version(ServiceName, Version, VersionRecord),
 }
 
+/// The file, open.
 pub(super) struct Sqlite {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Sqlite {
@@ -73,17 +92,34 @@ impl Sqlite {
         // FULL: an acknowledged registration also outlives a power cut. Registrations are rare.
         connection.pragma_update(None, "synchronous", "FULL")?;
         let format: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match format {
-            0 => {
-                let transaction = connection.transaction()?;
-                transaction.execute_batch(TABLES)?;
-                transaction.pragma_update(None, "user_version", FORMAT)?;
-                transaction.commit()?;
-            }
-            FORMAT => {}
+        let missing: &[&str] = match format {
+            0 => &[FORMAT_1, FORMAT_2],
+            1 => &[FORMAT_2],
+            FORMAT => &[],
             newer => return Err(Error::Format(newer)),
-        }
+        };
+        let transaction = connection.transaction()?;
+        missing.iter().try_for_each(|tables| transaction.execute_batch(tables))?;
+        transaction.execute(
+            "UPDATE revision SET value = value + CASE closed WHEN 1 THEN 0 ELSE ?1 END, closed = 0",
+            [integer(REVISIONS_UNSAID)],
+        )?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+        transaction.commit()?;
         Ok(Sqlite { connection })
+    }
+
+    /// Writes the last revision, after which nothing is counted any more.
+    pub(super) fn close(&self, revision: u64) -> Result<(), Error> {
+        let said = [integer(revision)];
+        self.connection.execute("UPDATE revision SET value = max(value, ?1), closed = 1", said)?;
+        Ok(())
+    }
+
+    /// Writes how far was counted.
+    pub(super) fn say(&self, revision: u64) -> Result<(), Error> {
+        self.connection.execute("UPDATE revision SET value = max(value, ?1)", [integer(revision)])?;
+        Ok(())
     }
 
     /// All that was registered when the file was last written.
@@ -107,7 +143,7 @@ impl Sqlite {
             let service = services.entry(instance.service.clone()).or_default();
             service.instances.insert(instance.id.clone(), registered.clone());
         }
-        Ok(Snapshot::restore(u64::try_from(revision).unwrap_or_default(), services))
+        Ok(Snapshot::restore(unsigned(revision), services))
     }
 
     fn instances(&self) -> Result<Vec<Registered>, Error> {
@@ -135,43 +171,9 @@ impl Sqlite {
         for change in changes {
             write(&transaction, change)?;
         }
-        transaction.execute("UPDATE revision SET value = ?1", [integer(revision)])?;
+        transaction.execute("UPDATE revision SET value = max(value, ?1)", [integer(revision)])?;
         transaction.commit()?;
         Ok(())
-    }
-
-    /// Stores descriptors; false when they were there.
-    pub(super) fn put_schema(
-        &mut self,
-        descriptors: &Descriptors,
-        bytes: &[u8],
-        at: Timestamp,
-    ) -> Result<bool, Error> {
-        let services = serde_json::to_string(&descriptors.services()).unwrap_or_default();
-        let written = self.connection.execute(
-            "INSERT OR IGNORE INTO schemas (digest, services, bytes, stored_at) VALUES (?1, ?2, ?3, ?4)",
-            params![descriptors.digest().to_string(), services, bytes, integer(at.0)],
-        )?;
-        Ok(written == 1)
-    }
-
-    /// The services of stored descriptors.
-    pub(super) fn schema_services(&self, digest: Digest) -> Result<Option<Vec<String>>, Error> {
-        let key = digest.to_string();
-        let services: Option<String> = self
-            .connection
-            .query_row("SELECT services FROM schemas WHERE digest = ?1", [&key], |row| row.get(0))
-            .optional()?;
-        services.map(|text| serde_json::from_str(&text).map_err(|error| row_error(&key, error))).transpose()
-    }
-
-    /// Stored descriptors.
-    pub(super) fn schema(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        let found = self
-            .connection
-            .query_row("SELECT bytes FROM schemas WHERE digest = ?1", [digest.to_string()], |row| row.get(0))
-            .optional()?;
-        Ok(found)
     }
 }
 
@@ -252,20 +254,25 @@ fn write_version(
     Ok(())
 }
 
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str) -> Result<T, Error> {
+pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str) -> Result<T, Error> {
     text.parse().map_err(|error| row_error(key, error))
 }
 
-fn row_error(key: &str, reason: impl std::fmt::Display) -> Error {
+pub(super) fn row_error(key: &str, reason: impl std::fmt::Display) -> Error {
     Error::Row(key.to_owned(), reason.to_string())
 }
 
-fn timestamp(stored: i64) -> Timestamp {
-    Timestamp(u64::try_from(stored).unwrap_or_default())
+pub(super) fn timestamp(stored: i64) -> Timestamp {
+    Timestamp(unsigned(stored))
+}
+
+/// What `integer` wrote.
+pub(super) fn unsigned(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
 }
 
 /// SQLite's integers are signed; revisions and milliseconds stay far below.
-fn integer(value: u64) -> i64 {
+pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -132,6 +132,15 @@ impl From<Error> for Trouble {
                 error.to_string(),
                 "Read it again, and decide anew.",
             ),
+            Error::Excess(_) => Trouble::new(
+                Kind::TooLarge,
+                "CHANGE_TOO_LARGE",
+                error.to_string(),
+                "Make it smaller, or several changes of it.",
+            ),
+            Error::Full(full) => {
+                Trouble::new(Kind::Unavailable, "SCHEMAS_FULL", full.to_string(), full.help())
+            }
             Error::Unavailable(..) | Error::Stopping => {
                 tracing::error!(error = %chain(&error), "the registry failed");
                 Trouble::new(

@@ -38,7 +38,9 @@ struct ServiceExposed {
     audit: Option<String>,
     /// The version that the graph has of it, or would have; null when it has none.
     serves: Option<String>,
-    /// How the graph differs, or would, by coordinate. Only of a dry run.
+    /// Whether a graph is served now that the next one could be compared with.
+    compared: bool,
+    /// How the graph would differ, by coordinate. Only of a dry run.
     changes: Vec<GraphChange>,
     /// What would be found. Only of a dry run.
     findings: Vec<Diagnostic>,
@@ -171,6 +173,7 @@ impl Decided {
             changed: self.changes(),
             audit: None,
             serves: None,
+            compared: facts.graph.borrow().digest.is_some(),
             changes: Vec::new(),
             findings: Vec::new(),
         }

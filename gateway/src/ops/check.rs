@@ -37,6 +37,8 @@ pub(super) struct Checked {
     serves: Option<String>,
     /// What would be found, the worst first.
     findings: Vec<Diagnostic>,
+    /// Whether a graph is served now that the next one could be compared with.
+    compared: bool,
     /// How the graph would differ if the version served, by coordinate.
     changes: Vec<GraphChange>,
     /// Operations that were sent lately and would not be answered as they are now.
@@ -90,7 +92,8 @@ pub(super) async fn check(facts: &Facts, version: Check) -> Result<Checked> {
     let stated = || facts.stated.borrow().others();
     let exposure = version.expose.map(|expose| expose.decided().unwrap_or_else(stated));
     let asked = Asked { service, version: tag, descriptors: bytes.into(), exposure };
-    Ok(view(ask(facts, asked).await?))
+    let compared = facts.graph.borrow().digest.is_some();
+    Ok(Checked { compared, ..view(ask(facts, asked).await?) })
 }
 
 /// Asks the reconciler.
@@ -111,6 +114,7 @@ fn view(preview: Preview) -> Checked {
         serving: preview.serving.map(|version| version.to_string()),
         serves: preview.serves.map(|version| version.to_string()),
         findings: preview.findings.iter().map(graph::finding).collect(),
+        compared: false,
         changes: preview.changes.iter().map(change).collect(),
         affected: preview.affected.into_iter().map(affected).collect(),
     }

@@ -34,17 +34,28 @@ async fn turnout(admin: &str, arguments: &[&str]) -> Said {
 
 /// The descriptors of orders: what is in the service, and in the order.
 fn orders(rpcs: &str, fields: &str) -> Vec<u8> {
+    compile(&format!(
+        "package orders.v1;\nservice OrderService {{ {rpcs} }}\n\
+         message GetOrderRequest {{ string id = 1; }}\nmessage Order {{ {fields} }}\n"
+    ))
+}
+
+/// A service that says itself that it is public.
+fn notes() -> Vec<u8> {
+    compile(
+        "package notes.v1;\nservice NoteService { option (turnout.graphql.v1.service) = { expose: true };\n\
+         rpc GetNote(GetNoteRequest) returns (Note) { option idempotency_level = NO_SIDE_EFFECTS; } }\n\
+         message GetNoteRequest { string id = 1; }\nmessage Note { string id = 1; }\n",
+    )
+}
+
+fn compile(rest: &str) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
-    let text = format!(
-        "syntax = \"proto3\";\npackage orders.v1;\nimport \"turnout/graphql/v1/options.proto\";\n\
-         service OrderService {{ {rpcs} }}\n\
-         message GetOrderRequest {{ string id = 1; }}\n\
-         message Order {{ {fields} }}\n"
-    );
-    std::fs::write(directory.path().join("orders.proto"), text).unwrap();
+    let text = format!("syntax = \"proto3\";\nimport \"turnout/graphql/v1/options.proto\";\n{rest}");
+    std::fs::write(directory.path().join("service.proto"), text).unwrap();
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
     let mut compiler = protox::Compiler::new([directory.path(), Path::new(protos)]).unwrap();
-    compiler.include_imports(true).include_source_info(true).open_file("orders.proto").unwrap();
+    compiler.include_imports(true).include_source_info(true).open_file("service.proto").unwrap();
     compiler.encode_file_descriptor_set()
 }
 
@@ -52,16 +63,16 @@ const GET: &str =
     "rpc GetOrder(GetOrderRequest) returns (Order) { option idempotency_level = NO_SIDE_EFFECTS; }";
 const FIELDS: &str = "string id = 1; int32 total = 2;";
 
-async fn register(gateway: &Gateway, id: &str, version: &str, descriptors: &[u8]) {
+async fn register(gateway: &Gateway, service: &str, descriptors: &[u8]) {
     let digest = gateway.store(descriptors).await;
-    let answer = gateway.put(&instance("orders", id), body(version, &digest).to_string()).await;
+    let answer = gateway.put(&instance(service, "a"), body("1.0.0", &digest).to_string()).await;
     assert!(answer.status.is_success(), "{}", answer.text());
 }
 
-/// Waits until the graph has orders, or has not.
-async fn wait_for_orders(gateway: &Gateway, there: bool) {
+/// Waits until the graph is made of these.
+async fn wait_for(gateway: &Gateway, members: &[&str]) {
     for _ in 0..100 {
-        if gateway.graph_members().await.contains(&"orders".to_owned()) == there {
+        if gateway.graph_members().await == members {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -91,12 +102,17 @@ async fn a_service_is_listed_shown_opened_and_closed() {
     let nothing = turnout(&admin, &["service", "list"]).await;
     assert!(nothing.code == 0 && nothing.out.starts_with("No service is registered."), "{}", nothing.out);
 
-    register(&gateway, "a", "1.0.0", &orders(GET, FIELDS)).await;
+    register(&gateway, "orders", &orders(GET, FIELDS)).await;
     let tried = turnout(&admin, &["service", "expose", "orders", "all", "--dry-run"]).await;
     assert_eq!(tried.code, 0, "{}", tried.err);
+    assert!(tried.out.contains("Nothing is served now"), "{}", tried.out);
+    register(&gateway, "notes", &notes()).await;
+    wait_for(&gateway, &["notes"]).await;
+    let tried = turnout(&admin, &["service", "expose", "orders", "all", "--dry-run"]).await;
     let start = "Dry run, nothing was changed.\norders would be: all. It is: annotated, by default.\n";
     assert!(tried.out.starts_with(start), "{}", tried.out);
-    assert!(gateway.graph_members().await.is_empty(), "a dry run changes nothing");
+    assert!(tried.out.contains("Query.order was added"), "{}", tried.out);
+    assert_eq!(gateway.graph_members().await, ["notes"], "a dry run changes nothing");
 
     let opened = turnout(&admin, &["service", "expose", "orders", "all", "--reason", "the shop"]).await;
     check(
@@ -106,32 +122,33 @@ async fn a_service_is_listed_shown_opened_and_closed() {
         The graph follows within a second. This is entry 1 of the audit log; `turnout service expose orders default --reason TEXT` takes it back.
     "#]],
     );
-    wait_for_orders(&gateway, true).await;
+    wait_for(&gateway, &["notes", "orders"]).await;
     check(
         &turnout(&admin, &["service", "list"]).await.out,
         expect![[r#"
-        SERVICE  VERSIONS  SERVING  INSTANCES  FINDINGS
-        orders   1.0.0     1.0.0    1 up       -
-    "#]],
+            SERVICE  VERSIONS  SERVING  INSTANCES  FINDINGS
+            notes    1.0.0     1.0.0    1 up       -
+            orders   1.0.0     1.0.0    1 up       -
+        "#]],
     );
     check(
         &turnout(&admin, &["service", "show", "orders"]).await.out,
         expect![[r#"
-        orders
-          serving  1.0.0
-          public   all, as an operator decided
+            orders
+              serving  1.0.0
+              public   all, as an operator decided
 
-        VERSION           INSTANCES  SCHEMA        FIRST SEEN
-        1.0.0    serving  1 up       d98bf80d9798  MOMENT
+            VERSION           INSTANCES  SCHEMA        FIRST SEEN
+            1.0.0    serving  1 up       db42ef7190fb  MOMENT
 
-        INSTANCE  VERSION  STATE  SOURCE   WEIGHT  ADDRESSES               SINCE
-        a         1.0.0    up     turnout  100     grpc://127.0.0.1:50051  MOMENT
-    "#]],
+            INSTANCE  VERSION  STATE  SOURCE   WEIGHT  ADDRESSES               SINCE
+            a         1.0.0    up     turnout  100     grpc://127.0.0.1:50051  MOMENT
+        "#]],
     );
 
     let rows = turnout(&admin, &["service", "list", "-o", "json"]).await.json();
-    assert_eq!((&rows[0]["service"], &rows[0]["serving"]), (&json!("orders"), &json!(true)));
-    assert_eq!(rows[0]["instances"][0]["source"], "turnout");
+    assert_eq!((&rows[1]["service"], &rows[1]["serving"]), (&json!("orders"), &json!(true)));
+    assert_eq!(rows[1]["instances"][0]["source"], "turnout");
     let yaml = turnout(&admin, &["service", "show", "orders", "-o", "yaml"]).await.out;
     assert!(yaml.contains("version: \"1.0.0\""), "{yaml}");
 
@@ -139,7 +156,7 @@ async fn a_service_is_listed_shown_opened_and_closed() {
         turnout(&admin, &["service", "expose", "orders", "default", "--reason", "enough", "-o", "json"])
             .await;
     assert_eq!(closed.json()["audit"], "2", "{}", closed.err);
-    wait_for_orders(&gateway, false).await;
+    wait_for(&gateway, &["notes"]).await;
     gateway.stop().await;
 }
 
@@ -148,12 +165,11 @@ async fn a_version_is_checked_for_people_programs_and_pipelines() {
     let data = tempfile::tempdir().unwrap();
     let gateway = Gateway::start_with(data.path(), &[("expose", "all")]).await;
     let admin = gateway.admin();
-    register(&gateway, "a", "1.0.0", &orders(GET, FIELDS)).await;
-    wait_for_orders(&gateway, true).await;
+    register(&gateway, "orders", &orders(GET, FIELDS)).await;
+    wait_for(&gateway, &["orders"]).await;
     let file = data.path().join("image.binpb");
     let path = file.to_str().unwrap();
-    let arguments =
-        ["service", "check", path, "--service", "orders", "--version", "1.1.0", "--expose", "all"];
+    let arguments = ["service", "check", path, "--service", "orders", "--version", "1.1.0"];
 
     std::fs::write(&file, orders(GET, "string id = 1; int32 total = 2; string note = 3;")).unwrap();
     let good = turnout(&admin, &arguments).await;
@@ -172,6 +188,38 @@ async fn a_version_is_checked_for_people_programs_and_pipelines() {
     assert!(bad.err.starts_with("turnout: orders 1.1.0 does not pass: 1 error"), "{}", bad.err);
     let junit = turnout(&admin, &[&arguments[..], &["-o", "junit"]].concat()).await;
     assert!(junit.code == 1 && junit.out.contains("<failure message="), "{}", junit.out);
+
+    // The gate: what answers today must go on answering. And who asked for it lately.
+    let question = json!({ "query": "query Total { order(id: \"1\") { total } }" }).to_string();
+    let request = http::Request::post(format!("{}/graphql", gateway.public()))
+        .header("content-type", "application/json")
+        .body(http_body_util::Full::new(question.into()));
+    gateway.send(request.unwrap()).await;
+    std::fs::write(&file, orders(GET, "string id = 1; reserved 2;")).unwrap();
+    let gone = turnout(&admin, &arguments).await;
+    assert_eq!(gone.code, 1, "{} {}", gone.out, gone.err);
+    check(
+        &gone.out,
+        expect![[r#"
+        orders 1.1.0: 1.0.0 would serve, and not it
+
+        error[FIELD_NO_DELETE_UNLESS_NAME_RESERVED] orders 1.1.0: orders.v1.Order.total (Order.total) was int32 total = 2, and is name "total" is free.
+            help: Reserve its name, so that nothing else is ever called so.
+        error[GATE_REFUSED] orders 1.1.0: It does not serve, because it cannot stand in for 1.0.0.
+            help: Mend what the other findings name, or release it as a new major version.
+        error[FIELD_NO_DELETE] orders 1.1.0: orders.v1.Order.total (Order.total) was int32 total = 2, and is gone.
+            help: Keep it and deprecate it until no frontend uses it.
+        note[GATE_MORE] orders 1.1.0: The gate says 1 more things; `turnout service check` lists all.
+
+        The graph would differ in 1 place:
+          - breaking Order.total was removed: Int!
+
+        1 operation of 1 frontend would not be answered as now:
+          any@0.0.0 Total (sha256:0a26565d47cb)
+              Order.total
+              Cannot query field "total" on type "Order".
+    "#]],
+    );
     assert_eq!(gateway.instances().await, ["orders/a"], "a check registers nothing");
     gateway.stop().await;
 }
@@ -184,9 +232,9 @@ async fn descriptors_of_megabytes_can_be_checked_and_larger_bodies_are_refused()
     let comment = "x".repeat(3 << 20);
     std::fs::write(&file, orders(GET, &format!("/* {comment} */ string id = 1;"))).unwrap();
     let path = file.to_str().unwrap();
-    let said =
-        turnout(&gateway.admin(), &["service", "check", path, "--service", "orders", "--version", "1.0.0"])
-            .await;
+    let arguments =
+        ["service", "check", path, "--service", "orders", "--version", "1.0.0", "--expose", "all"];
+    let said = turnout(&gateway.admin(), &arguments).await;
     assert_eq!(said.code, 0, "{} {}", said.out, said.err);
 
     let huge = json!({ "query": "{ gateway { version } }", "variables": { "x": "x".repeat(7 << 20) } });

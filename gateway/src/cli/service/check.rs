@@ -18,7 +18,7 @@ use crate::cli::Failure;
 use crate::cli::admin::{AdminArgs, SLOW};
 use crate::cli::output::{self, Format, Paint};
 
-const CHECK: &str = "query($version: Check!) { check(version: $version) { serving serves
+const CHECK: &str = "query($version: Check!) { check(version: $version) { serving serves compared
     findings { severity code message help service version }
     changes { class kind coordinate text }
     affected { frontend operation document breaks } } }";
@@ -149,7 +149,7 @@ fn page(checked: &Checked<'_>, paint: Paint) -> String {
     } else {
         page.push_str(&format!("\n{found}"));
     }
-    page.push_str(&format!("\n{}", differences(array(&answer["changes"]))));
+    page.push_str(&format!("\n{}", differences(answer)));
     let affected = array(&answer["affected"]);
     if affected.is_empty() {
         page.push_str("\nNo operation that was sent lately would be answered otherwise.\n");
@@ -209,7 +209,7 @@ mod tests {
 
     fn answer() -> Value {
         json!({
-            "serving": "2.2.1", "serves": "2.2.1",
+            "serving": "2.2.1", "serves": "2.2.1", "compared": true,
             "findings": [
                 { "severity": "ERROR", "code": "FIELD_REMOVED", "message": "`Order.total` is gone.",
                   "help": "Keep it.", "service": "orders", "version": "2.3.0" },

@@ -12,7 +12,7 @@ use crate::cli::output::{self, Format, Paint};
 
 const EXPOSE: &str = "mutation($service: String!, $expose: Expose!, $reason: String!, $dryRun: Boolean!) {
     exposeService(service: $service, expose: $expose, reason: $reason, dryRun: $dryRun) {
-    service known changed audit serves before { expose by place revision } after { expose by place revision }
+    service known changed audit serves compared before { expose by place revision } after { expose by place revision }
     changes { class kind coordinate text } findings { severity code message help service version } } }";
 
 /// What is decided.
@@ -92,7 +92,7 @@ fn rehearsed(exposed: &Value, paint: Paint) -> String {
     let (after, before) = (text(&exposed["after"]["expose"]).to_lowercase(), public(&exposed["before"]));
     let mut page = format!("Dry run, nothing was changed.\n{service} would be: {after}. It is: {before}.\n");
     page.push_str(unknown(exposed));
-    page.push_str(&differences(array(&exposed["changes"])));
+    page.push_str(&differences(exposed));
     let found = finding::block(&exposed["findings"], About::Several, paint);
     if !found.is_empty() {
         page.push_str(&format!("\n{found}"));
@@ -105,7 +105,11 @@ fn unknown(exposed: &Value) -> &'static str {
 }
 
 /// How the graph would differ, for people: what appears, what goes, what else.
-pub(super) fn differences(changes: &[Value]) -> String {
+pub(super) fn differences(answer: &Value) -> String {
+    if answer["compared"] != true {
+        return "Nothing is served now, so there is no graph to compare with.\n".to_owned();
+    }
+    let changes = array(&answer["changes"]);
     if changes.is_empty() {
         return "The graph would look the same.\n".to_owned();
     }
@@ -133,7 +137,7 @@ mod tests {
 
     fn exposed(changed: bool) -> Value {
         json!({
-            "service": "orders", "known": true, "changed": changed, "audit": "7", "serves": "2.2.1",
+            "service": "orders", "known": true, "changed": changed, "compared": true, "audit": "7", "serves": "2.2.1",
             "before": { "expose": "ANNOTATED", "by": "DEFAULT" },
             "after": { "expose": "ALL", "by": "OPERATOR", "revision": "3" },
             "changes": [

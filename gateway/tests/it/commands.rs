@@ -109,9 +109,17 @@ async fn a_service_is_listed_shown_opened_and_closed() {
     register(&gateway, "notes", &notes()).await;
     wait_for(&gateway, &["notes"]).await;
     let tried = turnout(&admin, &["service", "expose", "orders", "all", "--dry-run"]).await;
-    let start = "Dry run, nothing was changed.\norders would be: all. It is: annotated, by default.\n";
-    assert!(tried.out.starts_with(start), "{}", tried.out);
-    assert!(tried.out.contains("Query.order was added"), "{}", tried.out);
+    assert_eq!(tried.code, 0, "{}", tried.err);
+    check(
+        &tried.out,
+        expect![[r#"
+        Dry run, nothing was changed.
+        orders would be: all. It is: annotated, by default.
+        The graph would differ in 2 places:
+          + Order was added: type
+          + Query.order was added: Order
+    "#]],
+    );
     assert_eq!(gateway.graph_members().await, ["notes"], "a dry run changes nothing");
 
     let opened = turnout(&admin, &["service", "expose", "orders", "all", "--reason", "the shop"]).await;

@@ -256,7 +256,7 @@ mod tests {
             orders 2.3.0: it would be the first of its service to serve
             No findings.
 
-            The graph would look the same.
+            Nothing is served now, so there is no graph to compare with.
 
             No operation that was sent lately would be answered otherwise.
         "#]]

@@ -57,7 +57,32 @@ pub struct Opened {
     file: Sqlite,
     known: Snapshot,
     records: Records,
-    lock: File,
+    lock: Lock,
+}
+
+/// Held for the life of a process that uses the directory, so that two never write one file.
+struct Lock(File);
+
+impl Lock {
+    fn take(directory: &Path) -> Result<Lock, OpenError> {
+        let at = |error| OpenError::Directory(directory.to_owned(), error);
+        let file = File::create(directory.join("lock")).map_err(at)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+            TryLockError::Error(error) => at(error),
+        })?;
+        Ok(Lock(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing would not be enough: a process that is just being started may have the file too, until it is
+    /// another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the data directory was not unlocked");
+        }
+    }
 }
 
 impl Opened {
@@ -65,11 +90,7 @@ impl Opened {
     pub fn open(directory: &Path) -> Result<Opened, OpenError> {
         let at = |error| OpenError::Directory(directory.to_owned(), error);
         std::fs::create_dir_all(directory).map_err(at)?;
-        let lock = File::create(directory.join("lock")).map_err(at)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-            TryLockError::Error(error) => at(error),
-        })?;
+        let lock = Lock::take(directory)?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
         let (known, records) = (file.load()?, file.watched()?);
         Ok(Opened { file, known, records, lock })
@@ -118,8 +139,8 @@ pub struct Embedded {
     /// Changes while `held` is taken.
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
-    /// Held for the life of the process, so that two never write one file.
-    _lock: File,
+    /// The last to go.
+    _lock: Lock,
 }
 
 /// The file, and what it holds.

@@ -184,7 +184,7 @@ impl Embedded {
 
     /// On disk first, then for everyone to see; the revision after it.
     pub(super) fn commit(&self, held: &mut Held, change: Change, inputs: Vec<Input>) -> Result<u64, Error> {
-        let said = self.hub.snapshot().revision + 1;
+        let said = self.hub.snapshot().revision + u64::try_from(inputs.len()).unwrap_or_default();
         held.file.commit(said, std::slice::from_ref(&change)).map_err(broken)?;
         held.said = said;
         held.registered = held.registered.apply(&match change {

@@ -270,6 +270,17 @@ impl Snapshot {
         self.services.iter().map(|(name, service)| (name, service.as_ref()))
     }
 
+    /// The services that may differ from an older snapshot: all but those that both share. Compares no
+    /// instances; a service that went is among them.
+    pub fn changed_since<'a>(&'a self, older: &'a Snapshot) -> Vec<&'a ServiceName> {
+        let shared = |name: &ServiceName, service: &Arc<Service>| {
+            older.services.get(name).is_some_and(|older| Arc::ptr_eq(older, service))
+        };
+        let changed = self.services.iter().filter(|(name, service)| !shared(name, service));
+        let gone = older.services.keys().filter(|name| !self.services.contains_key(*name));
+        changed.map(|(name, _)| name).chain(gone).collect()
+    }
+
     /// One service.
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {
         self.services.get(name).map(Arc::as_ref)
@@ -417,6 +428,22 @@ pub(crate) mod tests {
         assert_eq!(silent.instance(&service, &id).unwrap().standing(), Standing::Suspect);
         let heard = silent.apply(&Event::Heard(service.clone(), id.clone(), Presence::Here));
         assert_eq!(heard.instance(&service, &id).unwrap().standing(), Standing::Up);
+    }
+
+    #[test]
+    fn a_change_of_one_service_is_told_of_no_other() {
+        let names = |newer: &Snapshot, older: &Snapshot| -> Vec<String> {
+            newer.changed_since(older).into_iter().map(ToString::to_string).collect()
+        };
+        let empty = Snapshot::default();
+        let one = empty.apply(&Event::Up(registered("a", "1", "1.0.0")));
+        let two = one.apply(&Event::Up(registered("b", "1", "1.0.0")));
+        assert_eq!(names(&two, &one), ["b"]);
+        assert_eq!(names(&two, &empty), ["a", "b"]);
+        assert_eq!(names(&empty, &two), ["a", "b"]);
+        let gone = Event::Down("a".parse().unwrap(), "1".parse().unwrap(), Why::Expired);
+        assert_eq!(names(&two.apply(&gone), &two), ["a"]);
+        assert!(names(&two, &two.clone()).is_empty());
     }
 
     #[test]

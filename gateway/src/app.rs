@@ -92,12 +92,7 @@ impl App {
         let config = &read.loaded.config;
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
-        let clock = Clock::start();
-        let (directory, grace) = (config.data.clone(), config.registry.grace);
-        let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
-        let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
-        let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
-        let registry = Registry { store: Embedded::new(opened, hub.clone(), grace), hub };
+        let registry = open_registry(config, Clock::start()).await?;
         let meters = Meters::new();
         telemetry.metrics().watch_registry(&registry);
         telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
@@ -119,10 +114,13 @@ impl App {
         });
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
-        let health = Health { stop: stop.clone(), registry: registry.clone() };
-        let collector = Collector::new(registry.clone(), published.reports.clone());
+        let reports = published.reports.clone();
+        let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+        let collector = Collector::new(registry.clone(), reports.clone());
+        let registrar =
+            Registrar { registry: registry.clone(), reports, terms: terms_now, stop: stop.clone() };
         let admin = admin::router(Admin {
-            registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
+            registrar,
             ops: ops::schema(ops::Facts::new(&registry, &published, public.stated())),
             metrics: telemetry.metrics(),
             health: health.clone(),
@@ -206,6 +204,14 @@ fn check_built(config: &Config) -> Result<(), Error> {
         (RegistryKind::Etcd(_), _) => Err(Error::NotBuilt("a registry in etcd")),
         (_, LedgerKind::Postgres { .. }) => Err(Error::NotBuilt("a ledger in PostgreSQL")),
     }
+}
+
+async fn open_registry(config: &Config, clock: Clock) -> Result<Registry, Error> {
+    let (directory, grace) = (config.data.clone(), config.registry.grace);
+    let opened = tokio::task::spawn_blocking(move || Opened::open(&directory)).await;
+    let opened = opened.map_err(|_| Error::Stopped)?.map_err(Error::Registry)?;
+    let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), clock));
+    Ok(Registry { store: Embedded::new(opened, hub.clone(), grace), hub })
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {

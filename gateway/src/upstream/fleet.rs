@@ -44,6 +44,8 @@ type Key = (ServiceName, Version);
 #[derive(Debug)]
 pub struct Fleet {
     common: Common,
+    /// What was taken up last. Held while it is taken up, before `pools`.
+    applied: Mutex<Snapshot>,
     pools: Mutex<BTreeMap<Key, Arc<Pool>>>,
     /// The longest that one call may take, where the operator said so. Taken after `pools`.
     timeouts: Mutex<BTreeMap<ServiceName, Duration>>,
@@ -59,7 +61,7 @@ impl Fleet {
             seed: settings.seed,
             epoch: Instant::now(),
         };
-        Fleet { common, pools: Mutex::default(), timeouts: Mutex::default() }
+        Fleet { common, applied: Mutex::default(), pools: Mutex::default(), timeouts: Mutex::default() }
     }
 
     /// One for tests that call nobody.
@@ -90,21 +92,27 @@ impl Fleet {
     }
 
     /// Takes up who is registered now. Instances that stay keep their connections and what is known of them.
+    /// Costs what changed: services that are as they were the last time are not looked into.
     pub fn apply(&self, snapshot: &Snapshot) {
-        let mut registered: BTreeMap<Key, Vec<&Registered>> = BTreeMap::new();
-        for one in snapshot.instances() {
-            let key = (one.instance.service.clone(), one.instance.version.clone());
-            registered.entry(key).or_default().push(one);
-        }
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = snapshot.changed_since(&applied);
         let mut pools = self.pools();
-        for (key, pool) in pools.iter() {
-            pool.apply(registered.remove(key).as_deref().unwrap_or_default());
+        for name in &changed {
+            let mut registered: BTreeMap<&Version, Vec<&Registered>> = BTreeMap::new();
+            for one in snapshot.service(name).into_iter().flat_map(|service| service.instances.values()) {
+                registered.entry(&one.instance.version).or_default().push(one);
+            }
+            for ((_, version), pool) in pools.iter().filter(|((service, _), _)| service == *name) {
+                pool.apply(registered.remove(version).as_deref().unwrap_or_default());
+            }
+            for (version, registered) in registered {
+                let key = (ServiceName::clone(name), version.clone());
+                let pool = self.make(&key);
+                pool.apply(&registered);
+                pools.insert(key, pool);
+            }
         }
-        for (key, registered) in registered {
-            let pool = self.make(&key);
-            pool.apply(&registered);
-            pools.insert(key, pool);
-        }
+        *applied = snapshot.clone();
         // Nobody can take one up meanwhile: that needs the lock.
         pools.retain(|_, pool| Arc::strong_count(pool) > 1 || !pool.is_empty());
     }

@@ -4,6 +4,7 @@
 //! drains gets no new calls, who was not heard of gets some only when nobody else is left, and a weight of
 //! zero means none unless all have it. Whose breaker is open is passed over, but somebody is always found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,10 +72,12 @@ pub(super) struct Search<'a> {
 impl Roster {
     /// The roster after a change: these are registered now.
     pub(super) fn next(&self, registered: &[&Registered], equipment: &Equipment) -> Roster {
+        let known: BTreeMap<&Identity, &Member> =
+            self.members.iter().map(|member| (member.endpoint.identity(), member)).collect();
         let members: Vec<Member> = registered
             .iter()
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
-            .filter_map(|(registered, address)| self.member(registered, address, equipment))
+            .filter_map(|(registered, address)| member(registered, address, &known, equipment))
             .collect();
         let up = |member: &&Member| matches!(member.standing, Standing::Up | Standing::Held);
         let some_up = members.iter().any(|member| up(&member));
@@ -89,26 +92,6 @@ impl Roster {
             .map(|member| member.endpoint.clone())
             .collect();
         Roster { members, takers }
-    }
-
-    fn member(&self, registered: &Registered, address: &Address, equipment: &Equipment) -> Option<Member> {
-        let instance = &registered.instance;
-        let identity =
-            Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
-        let known = self.members.iter().find(|member| *member.endpoint.identity() == identity);
-        let endpoint = match known {
-            Some(member) => member.endpoint.clone(),
-            None => {
-                let Some(target) = target(address, equipment) else {
-                    tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
-                    return None;
-                };
-                Arc::new(Endpoint::new(identity, target, equipment.workers))
-            }
-        };
-        let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
-        let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
-        Some(Member { endpoint, standing: registered.standing(), weight })
     }
 
     /// All that are registered.
@@ -180,6 +163,30 @@ impl Roster {
             [only, _] => only,
         }
     }
+}
+
+fn member(
+    registered: &Registered,
+    address: &Address,
+    known: &BTreeMap<&Identity, &Member>,
+    equipment: &Equipment,
+) -> Option<Member> {
+    let instance = &registered.instance;
+    let identity =
+        Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
+    let endpoint = match known.get(&identity) {
+        Some(member) => member.endpoint.clone(),
+        None => {
+            let Some(target) = target(address, equipment) else {
+                tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
+                return None;
+            };
+            Arc::new(Endpoint::new(identity, target, equipment.workers))
+        }
+    };
+    let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
+    let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
+    Some(Member { endpoint, standing: registered.standing(), weight })
 }
 
 fn better<'a>(

@@ -9,6 +9,7 @@ mod commands;
 mod fault_server;
 mod faults;
 mod gateway;
+mod generations;
 mod hostile;
 mod http;
 mod kill;

@@ -3,6 +3,10 @@
 //! Leases last longer than any test, and nobody ends them. Time is real, because the looks run on threads that
 //! a paused clock does not wait for; each test waits for a report and none sleeps.
 
+mod gateways;
+mod preview;
+mod seats;
+
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -353,25 +357,31 @@ async fn what_an_operator_opens_appears_without_a_registration() {
 
 /// A service that serves well and says nothing about who may use it.
 fn plain() -> Vec<u8> {
-    let field = FieldDescriptorProto {
-        name: Some("name".into()),
-        number: Some(1),
+    finding("plain", &[("name", 1, Type::String)])
+}
+
+/// A service that finds a thing with these fields by one like it.
+fn finding(package: &str, fields: &[(&str, i32, Type)]) -> Vec<u8> {
+    let field = |(name, number, ty): &(&str, i32, Type)| FieldDescriptorProto {
+        name: Some((*name).into()),
+        number: Some(*number),
         label: Some(Label::Optional.into()),
-        r#type: Some(Type::String.into()),
+        r#type: Some((*ty).into()),
         ..Default::default()
     };
-    let thing = DescriptorProto { name: Some("Thing".into()), field: vec![field], ..Default::default() };
+    let fields = fields.iter().map(field).collect();
+    let thing = DescriptorProto { name: Some("Thing".into()), field: fields, ..Default::default() };
     let method = MethodDescriptorProto {
         name: Some("Find".into()),
-        input_type: Some(".plain.Thing".into()),
-        output_type: Some(".plain.Thing".into()),
+        input_type: Some(format!(".{package}.Thing")),
+        output_type: Some(format!(".{package}.Thing")),
         ..Default::default()
     };
     let service =
         ServiceDescriptorProto { name: Some("S".into()), method: vec![method], ..Default::default() };
     let file = FileDescriptorProto {
-        name: Some("plain.proto".into()),
-        package: Some("plain".into()),
+        name: Some(format!("{package}.proto")),
+        package: Some(package.into()),
         syntax: Some("proto3".into()),
         message_type: vec![thing],
         service: vec![service],

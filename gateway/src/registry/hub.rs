@@ -45,6 +45,18 @@ pub struct Freshness {
     pub entries: usize,
 }
 
+impl Freshness {
+    /// For how long it could not be heard, at this age of the process; `None` while it can.
+    pub fn stale_for(&self, age: Duration) -> Option<Duration> {
+        match self.state {
+            Hearing::Live => None,
+            Hearing::Starting | Hearing::Stale(_) => {
+                Some(age.saturating_sub(self.heard_at.unwrap_or_default()))
+            }
+        }
+    }
+}
+
 /// How a source stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hearing {

@@ -90,7 +90,7 @@ async fn a_registration_is_answered_with_what_the_graph_makes_of_it() {
     let mut client = RegistryClient::connect(gateway.admin()).await.unwrap();
     let descriptors = things("title", Type::String);
     let digest = Digest::of(&descriptors).to_string();
-    let chunk = PutSchemaRequest { digest: digest.clone(), chunk: descriptors.into() };
+    let chunk = PutSchemaRequest { digest: digest.clone(), chunk: descriptors };
     client.put_schema(tokio_stream::iter([chunk])).await.unwrap();
     let instance = wire::Instance {
         service: "things".into(),

@@ -122,7 +122,7 @@ pub enum Health {
     Grpc,
     /// By opening a connection.
     Tcp,
-    /// Not at all.
+    /// Not at all, it says. Where its life is in question, opening a connection has to do.
     None,
 }
 
@@ -157,8 +157,8 @@ pub enum Standing {
     Up,
     /// Its registration ended together with those of many others; it takes calls like one that is up.
     Held,
-    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has moved
-    /// to another version, the last instance of a version is better than none.
+    /// It said that it is about to go. It takes calls when nobody else is left at all: until the graph has
+    /// moved to another version, the last instance of a version is better than none.
     Draining,
     /// Its heartbeats stopped arriving, or its registration ended. It takes calls when nobody else is left.
     Suspect,
@@ -261,8 +261,8 @@ pub enum Event {
     Heard(ServiceName, InstanceId, Presence),
     /// It went.
     Down(ServiceName, InstanceId, Why),
-    /// A version came to be known, or its descriptors did. Of the digests that instances name the first stays;
-    /// one that was written down for the version goes before it.
+    /// A version came to be known, or its descriptors did. Of the digests that instances name the first
+    /// stays; one that was written down for the version goes before it.
     Version(ServiceName, Version, VersionRecord),
 }
 
@@ -311,6 +311,17 @@ impl Snapshot {
     /// One service.
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {
         self.services.get(name).map(Arc::as_ref)
+    }
+
+    /// The services that are not the same as in `before`, by name, also those that are in only one of the
+    /// two. Looks at names alone where nothing changed; one that was changed and changed back may be named.
+    pub fn changed<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = &'a ServiceName> {
+        let other = |name: &ServiceName, service: &Arc<Service>, snapshot: &Snapshot| {
+            !snapshot.services.get(name).is_some_and(|there| Arc::ptr_eq(there, service))
+        };
+        let here = self.services.iter().filter(move |(name, service)| other(name, service, before));
+        let gone = before.services.keys().filter(|name| !self.services.contains_key(*name));
+        here.map(|(name, _)| name).chain(gone)
     }
 
     /// One instance.
@@ -456,6 +467,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn only_services_that_changed_are_named() {
+        let catalog = registered("catalog", "a", "1.4.0");
+        let orders = registered("orders", "b", "2.1.0");
+        let before = Snapshot::default().fold(&[Event::Up(catalog), Event::Up(orders.clone())]);
+        let after = before.fold(&[down(&orders), Event::Up(registered("users", "c", "1.0.0"))]);
+        let names = |names: Vec<&ServiceName>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(after.changed(&before).collect()), ["orders", "users"]);
+        assert_eq!(names(after.changed(&after).collect()), [""; 0]);
+        assert_eq!(names(Snapshot::default().changed(&before).collect()), ["catalog", "orders"]);
+    }
+
+    #[test]
     fn a_digest_once_known_stays() {
         let mut bare = registered("catalog", "a", "1.4.0");
         Arc::make_mut(&mut bare.instance).schema = None;
@@ -504,6 +527,22 @@ pub(crate) mod tests {
         assert_eq!(silent.instance(&service, &id).unwrap().standing(), Standing::Suspect);
         let heard = silent.apply(&Event::Heard(service.clone(), id.clone(), Presence::Here));
         assert_eq!(heard.instance(&service, &id).unwrap().standing(), Standing::Up);
+    }
+
+    #[test]
+    fn a_change_of_one_service_is_told_of_no_other() {
+        let names = |newer: &Snapshot, older: &Snapshot| -> Vec<String> {
+            newer.changed(older).map(ToString::to_string).collect()
+        };
+        let empty = Snapshot::default();
+        let one = empty.apply(&Event::Up(registered("a", "1", "1.0.0")));
+        let two = one.apply(&Event::Up(registered("b", "1", "1.0.0")));
+        assert_eq!(names(&two, &one), ["b"]);
+        assert_eq!(names(&two, &empty), ["a", "b"]);
+        assert_eq!(names(&empty, &two), ["a", "b"]);
+        let gone = Event::Down("a".parse().unwrap(), "1".parse().unwrap(), Why::Expired);
+        assert_eq!(names(&two.apply(&gone), &two), ["a"]);
+        assert!(names(&two, &two.clone()).is_empty());
     }
 
     #[test]

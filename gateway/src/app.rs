@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -17,25 +18,24 @@ use turnout_control::registration::Terms;
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind};
-use crate::exposure::{self, Stated};
+use crate::exposure;
 use crate::http::admin::{self, Admin};
-use crate::http::graphql;
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
-use crate::reconcile;
+use crate::reconcile::{self, Published};
 use crate::registry::embedded;
 use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
-use crate::registry::schemas::{self, Asker, Policies};
+use crate::registry::schemas::{self, Asker};
 use crate::registry::serve::Registrar;
 use crate::registry::{Collector, Registry};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
-use crate::worker::{self, Serving, Threads, Workers};
+use crate::worker::{self, Threads, Workers};
 
 /// For requests that run when the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -79,7 +79,7 @@ pub struct App {
     admin: SocketAddr,
     registry: Registry,
     /// Holds the data directory.
-    open: Open,
+    _open: Open,
     workers: Workers,
     connections: TaskTracker,
     background: TaskTracker,
@@ -93,9 +93,9 @@ impl App {
         let config = &read.loaded.config;
         check_built(config)?;
         let telemetry = start_telemetry(&launch, config)?;
-        let clock = Clock::start();
-        let (terms, terms_now) = watch::channel(launch::terms(config));
-        let open = open::open(config, clock, terms_now.clone()).await.map_err(Error::Registry)?;
+        let (told, settings) = launch::settings(&read);
+        let open = open::open(config, Clock::start(), settings.terms.clone()).await;
+        let open = open.map_err(Error::Registry)?;
         let registry = open.registry.clone();
         let meters = measured(&registry, &telemetry)?;
         let public_sockets =
@@ -104,70 +104,36 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (rules, rules_now) = watch::channel(launch::rules(config));
-        let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
-        let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
-        let records = registry.store.records();
-        let (exposures, exposures_now) = watch::channel(stated.borrow().with(&records.borrow()));
-        let connection = connecting(terms_now.clone());
-        let fleet = Arc::new(fleet(&read, connection.clone()));
-        let (policies, policies_now) = watch::channel(Policies::read(config));
-        let asker = asker(&read, connection.clone());
-        let (resolver, schemas) = schemas::new(registry.clone(), policies_now, asker);
-        let (reconciler, published) = reconcile::new(reconcile::Sources {
-            registry: registry.clone(),
-            fleet: fleet.clone(),
-            exposures: exposures_now,
-            schemas,
-            meters: meters.clone(),
-        });
-        telemetry.metrics().watch_generation(&published.generations);
-        let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
-        let health = Health { stop: stop.clone(), registry: registry.clone() };
-        let collector = Collector::new(registry.clone(), published.reports.clone());
+        let Serving { fleet, published, tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        telemetry.metrics().watch_serving(&published.generations, &fleet);
+        let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
-            registrar: Registrar { registry: registry.clone(), terms: terms_now, stop: stop.clone() },
-            ops: ops::schema(ops::Facts { registry: registry.clone(), clock, graph: published.reports }),
+            registrar,
+            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated)),
             metrics: telemetry.metrics(),
             health: health.clone(),
-            access: access_now,
+            access: settings.access,
         });
 
         let hangups = signal(SignalKind::hangup()).map_err(Error::Signals)?;
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
-        let serving = Serving {
-            public: Public::new(health, graphql_now, published.generations, meters),
+        let work = worker::Serving {
+            public: Public::new(health, settings.graphql, published.generations, meters),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
         };
-        let workers = worker::start(THREADS, public_sockets, &serving).map_err(Error::Workers)?;
-        let app = App {
-            public: addresses.0,
-            admin: addresses.1,
-            registry: registry.clone(),
-            open,
-            workers,
-            connections: connections.clone(),
-            background: background.clone(),
-            ending: ending.clone(),
-            telemetry,
-        };
-        for task in app.open.tasks(config, &rules_now, &stop) {
+        let workers = worker::start(THREADS, public_sockets, &work).map_err(Error::Workers)?;
+        for task in tasks {
             background.spawn(task);
         }
-        let prober = Prober::new(connection, read.tls.clone());
-        background.spawn(registry.hub.clone().run(prober.probe(), stop.clone()));
-        background.spawn(schemas::run(resolver, stop.clone()));
-        background.spawn(exposure::follow(stated_now, records, exposures, stop.clone()));
-        background.spawn(reconcile::run(reconciler, stop.clone()));
-        background.spawn(collector.run(stop.clone()));
-        let live = Live { terms, rules, access, graphql, stated, policies, fleet, hangups };
-        background.spawn(launch::reload(launch, read, live, app.telemetry.metrics(), stop.clone()));
+        let live = Live { told, fleet, hangups };
+        background.spawn(launch::reload(launch, read, live, telemetry.metrics(), stop));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
-        background.spawn(admin.run(connections, ending));
-        Ok(app)
+        background.spawn(admin.run(connections.clone(), ending.clone()));
+        let (public, admin) = addresses;
+        Ok(App { public, admin, registry, _open: open, workers, connections, background, ending, telemetry })
     }
 
     /// Where the public listener is.
@@ -216,6 +182,45 @@ fn check_built(config: &Config) -> Result<(), Error> {
     }
 }
 
+/// What makes of registrations what is served.
+struct Serving {
+    fleet: Arc<Fleet>,
+    published: Published,
+    /// What has to run for it; each ends when it is told to stop.
+    tasks: Vec<BoxFuture<'static, ()>>,
+}
+
+/// Puts together what makes of registrations what is served.
+fn serving(
+    read: &Read,
+    open: &Open,
+    (settings, meters): (&launch::Settings, &Meters),
+    stop: &CancellationToken,
+) -> Serving {
+    let registry = open.registry.clone();
+    let connection = connecting(settings.terms.clone());
+    let fleet = Arc::new(fleet(read, connection.clone()));
+    let asker = Asker::new(connection.clone(), read.tls.clone(), TaskTracker::new());
+    let (resolver, schemas) = schemas::new(registry.clone(), settings.policies.clone(), asker);
+    let public = exposure::Public::new(settings.stated.clone(), registry.store.records());
+    let (reconciler, published) = reconcile::new(reconcile::Sources {
+        registry: registry.clone(),
+        fleet: fleet.clone(),
+        exposures: public.exposures(),
+        schemas,
+        meters: meters.clone(),
+    });
+    let prober = Prober::new(connection, read.tls.clone());
+    let collector = Collector::new(registry.clone(), published.reports.clone());
+    let mut tasks = open.tasks(&read.loaded.config, &settings.rules, stop);
+    tasks.push(Box::pin(registry.hub.run(prober.probe(), stop.clone())));
+    tasks.push(Box::pin(schemas::run(resolver, stop.clone())));
+    tasks.push(Box::pin(public.follow(stop.clone())));
+    tasks.push(Box::pin(reconcile::run(reconciler, stop.clone())));
+    tasks.push(Box::pin(collector.run(stop.clone())));
+    Serving { fleet, published, tasks }
+}
+
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {
     let is_endpoint = |name: &str| name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT");
     let otlp = launch.env.iter().any(|(name, _)| is_endpoint(name));
@@ -235,6 +240,18 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
     Ok(meters)
 }
 
+/// What answers about the gateway itself, and what takes registrations.
+fn doors(
+    registry: &Registry,
+    published: &Published,
+    terms: watch::Receiver<Terms>,
+    stop: &CancellationToken,
+) -> (Health, Registrar) {
+    let (registry, reports, stop) = (registry.clone(), published.reports.clone(), stop.clone());
+    let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+    (health, Registrar { registry, reports, terms, stop })
+}
+
 /// How services are called.
 fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     let config = &read.loaded.config;
@@ -249,11 +266,6 @@ fn fleet(read: &Read, connection: connection::Settings) -> Fleet {
     });
     fleet.limit(launch::timeouts(config));
     fleet
-}
-
-/// How instances are asked for descriptors that nobody pushed.
-fn asker(read: &Read, connection: connection::Settings) -> Asker {
-    Asker::new(connection, read.tls.clone(), TaskTracker::new())
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

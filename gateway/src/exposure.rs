@@ -60,6 +60,11 @@ impl Stated {
         Stated { services: named.collect(), others: exposure(loaded.config.any_service.expose) }
     }
 
+    /// What it says of services that it does not name.
+    pub fn others(&self) -> Exposure {
+        self.others
+    }
+
     /// What holds for a service together with what operators decided.
     pub fn holding(&self, service: &ServiceName, records: &Records) -> Holding {
         if let Some((exposure, place)) = self.services.get(service) {
@@ -86,28 +91,44 @@ impl Stated {
     }
 }
 
-/// Keeps what is public in step with both, until it is told to stop.
-pub async fn follow(
-    mut stated: watch::Receiver<Arc<Stated>>,
-    mut records: watch::Receiver<Arc<Records>>,
+/// What of each service is public, as it is now.
+#[derive(Debug)]
+pub struct Public {
+    stated: watch::Receiver<Arc<Stated>>,
+    records: watch::Receiver<Arc<Records>>,
     exposures: watch::Sender<Exposures>,
-    stop: CancellationToken,
-) {
-    loop {
-        let stated_now = stated.borrow_and_update().clone();
-        let next = stated_now.with(&records.borrow_and_update());
-        exposures.send_if_modified(|now| {
-            let differs = *now != next;
-            *now = next;
-            differs
-        });
-        let changed = tokio::select! {
-            () = stop.cancelled() => return,
-            changed = stated.changed() => changed,
-            changed = records.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
+}
+
+impl Public {
+    /// What is public by what a configuration and these records say.
+    pub fn new(stated: watch::Receiver<Arc<Stated>>, records: watch::Receiver<Arc<Records>>) -> Public {
+        let exposures = watch::Sender::new(stated.borrow().with(&records.borrow()));
+        Public { stated, records, exposures }
+    }
+
+    /// What holds.
+    pub fn exposures(&self) -> watch::Receiver<Exposures> {
+        self.exposures.subscribe()
+    }
+
+    /// Keeps what holds in step with both, until it is told to stop.
+    pub async fn follow(mut self, stop: CancellationToken) {
+        loop {
+            let stated = self.stated.borrow_and_update().clone();
+            let next = stated.with(&self.records.borrow_and_update());
+            self.exposures.send_if_modified(|now| {
+                let differs = *now != next;
+                *now = next;
+                differs
+            });
+            let changed = tokio::select! {
+                () = stop.cancelled() => return,
+                changed = self.stated.changed() => changed,
+                changed = self.records.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
         }
     }
 }
@@ -119,9 +140,9 @@ mod tests {
 
     const FILE: &str = "expose: annotated\nservices:\n  orders: { expose: all }\n  users: { timeout: 2s }\n";
 
-    fn stated(text: &str) -> Stated {
+    fn loaded(text: &str) -> Loaded {
         let file = File { path: "turnout.yaml".into(), text: text.to_owned() };
-        Stated::of(&config::read(&Sources { file: Some(file), ..Sources::default() }).unwrap())
+        config::read(&Sources { file: Some(file), ..Sources::default() }).unwrap()
     }
 
     fn records(decided: &[(&str, Exposure)]) -> Records {
@@ -137,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_the_file_says_of_a_service_wins_over_an_operator_and_an_operator_over_the_rest() {
-        let stated = stated(FILE);
+        let stated = Stated::of(&loaded(FILE));
         let records = records(&[("orders", Exposure::Annotated), ("users", Exposure::All)]);
         let exposures = stated.with(&records);
         let expected = [
@@ -154,12 +175,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_change_of_either_is_followed_and_anything_else_wakes_nobody() {
-        let (state, state_now) = watch::channel(Arc::new(stated(FILE)));
         let (records_tx, records_now) = watch::channel(Arc::new(Records::default()));
-        let (exposures, mut exposures_now) = watch::channel(state.borrow().with(&Records::default()));
+        let (state, stated_now) = watch::channel(Arc::new(Stated::of(&loaded(FILE))));
+        let public = Public::new(stated_now, records_now);
+        let mut exposures_now = public.exposures();
         let stop = CancellationToken::new();
         let users: ServiceName = "users".parse().unwrap();
-        let following = follow(state_now, records_now, exposures, stop.clone());
+        let following = public.follow(stop.clone());
         let told = async {
             records_tx.send_replace(Arc::new(records(&[("users", Exposure::All)])));
             exposures_now.changed().await.unwrap();
@@ -167,7 +189,7 @@ mod tests {
             records_tx.send_replace(Arc::new(records(&[("users", Exposure::All)])));
             tokio::task::yield_now().await;
             assert!(!exposures_now.has_changed().unwrap());
-            state.send_replace(Arc::new(stated("services: { users: { expose: annotated } }\n")));
+            state.send_replace(Arc::new(Stated::of(&loaded("services: { users: { expose: annotated } }\n"))));
             exposures_now.changed().await.unwrap();
             assert_eq!(exposures_now.borrow_and_update().of(&users), Exposure::Annotated);
             stop.cancel();

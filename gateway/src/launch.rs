@@ -124,21 +124,59 @@ fn text(path: &Path) -> Result<File, Error> {
     Ok(File { path: path.to_owned(), text })
 }
 
-/// What a running gateway takes up without a restart.
+/// What a running gateway takes up without a restart: where it is said.
+#[derive(Debug)]
+pub struct Told {
+    terms: watch::Sender<Terms>,
+    rules: watch::Sender<Rules>,
+    access: watch::Sender<Arc<Access>>,
+    stated: watch::Sender<Arc<Stated>>,
+    policies: watch::Sender<Policies>,
+    graphql: watch::Sender<Arc<graphql::Settings>>,
+}
+
+/// The same, where it is read.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which registrations are accepted.
+    pub terms: watch::Receiver<Terms>,
+    /// What the entries of other registries are judged by.
+    pub rules: watch::Receiver<Rules>,
+    /// Who may use the admin listener.
+    pub access: watch::Receiver<Arc<Access>>,
+    /// What of services is public.
+    pub stated: watch::Receiver<Arc<Stated>>,
+    /// Where descriptors come from that nobody pushed.
+    pub policies: watch::Receiver<Policies>,
+    /// What holds for operations.
+    pub graphql: watch::Receiver<Arc<graphql::Settings>>,
+}
+
+/// What can change while the gateway runs, as it was read at the start.
+pub fn settings(read: &Read) -> (Told, Settings) {
+    let config = &read.loaded.config;
+    let (terms, terms_now) = watch::channel(self::terms(config));
+    let (rules, rules_now) = watch::channel(self::rules(config));
+    let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
+    let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
+    let (policies, policies_now) = watch::channel(Policies::read(config));
+    let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
+    let settings = Settings {
+        terms: terms_now,
+        rules: rules_now,
+        access: access_now,
+        stated: stated_now,
+        policies: policies_now,
+        graphql: graphql_now,
+    };
+    (Told { terms, rules, access, stated, policies, graphql }, settings)
+}
+
+/// Where a changed configuration goes, and what asks for it.
 #[derive(Debug)]
 pub struct Live {
-    /// Which registrations are accepted.
-    pub terms: watch::Sender<Terms>,
-    /// What the entries of other registries are judged by.
-    pub rules: watch::Sender<Rules>,
-    /// Who may use the admin listener.
-    pub access: watch::Sender<Arc<Access>>,
-    /// What of services is public.
-    pub stated: watch::Sender<Arc<Stated>>,
-    /// Where descriptors come from that nobody pushed.
-    pub policies: watch::Sender<Policies>,
-    /// What holds for operations.
-    pub graphql: watch::Sender<Arc<graphql::Settings>>,
+    /// Who is told.
+    pub told: Told,
     /// Who is called, and for how long at most.
     pub fleet: Arc<Fleet>,
     /// SIGHUP, listened for before anyone can send it.
@@ -146,13 +184,13 @@ pub struct Live {
 }
 
 /// The terms of registration that a configuration states.
-pub fn terms(config: &Config) -> Terms {
+fn terms(config: &Config) -> Terms {
     let ttl_s = u16::try_from(config.registry.ttl.as_secs()).unwrap_or(u16::MAX);
     Terms { allow_cidrs: config.registry.allow_cidrs.clone(), ttl_s }
 }
 
 /// What the entries of other registries are judged by.
-pub fn rules(config: &Config) -> Rules {
+fn rules(config: &Config) -> Rules {
     let policy = |(name, service): (&ServiceName, &ServiceConfig)| {
         (name.clone(), Policy { version: service.version.clone(), tls: service.tls })
     };
@@ -163,6 +201,18 @@ pub fn rules(config: &Config) -> Rules {
 pub fn timeouts(config: &Config) -> BTreeMap<ServiceName, Duration> {
     let timeout = |(name, service): (&ServiceName, &ServiceConfig)| Some((name.clone(), service.timeout?));
     config.services.iter().filter_map(timeout).collect()
+}
+
+impl Told {
+    /// Says what a configuration says, except who may use the admin listener.
+    fn tell(&self, read: &Read) {
+        let config = &read.loaded.config;
+        self.terms.send_replace(terms(config));
+        self.rules.send_if_modified(|held| replace(held, rules(config)));
+        self.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
+        self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
+        self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
+    }
 }
 
 /// Whether a value is another one than it was.
@@ -198,18 +248,11 @@ pub async fn reload(
                 failed.clear();
                 let (old, new) = (&running.loaded.config, &read.loaded.config);
                 let waiting = config::changed_needing_restart(old, new);
-                live.terms.send_replace(terms(new));
-                live.rules.send_if_modified(|rules| replace(rules, self::rules(new)));
                 live.fleet.limit(timeouts(new));
-                live.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
-                live.policies.send_if_modified(|policies| {
-                    let before = std::mem::replace(policies, Policies::read(new));
-                    *policies != before
-                });
-                live.graphql.send_replace(Arc::new(graphql::Settings::of(new)));
+                live.told.tell(&read);
                 // Whether tokens are asked for was decided together with where the listener is.
                 if old.admin.tokens_file == new.admin.tokens_file {
-                    live.access.send_replace(Arc::new(read.access.clone()));
+                    live.told.access.send_replace(Arc::new(read.access.clone()));
                 }
                 tracing::info!("read the configuration again");
                 if !waiting.is_empty() {

@@ -50,7 +50,8 @@ impl Bindings {
         if before.is_some() { Learned::Otherwise } else { Learned::Something }
     }
 
-    /// An instance as others see it: refused if it contradicts its version, which it binds if it is the first.
+    /// An instance as others see it: refused if it contradicts its version, which it binds if it is the
+    /// first.
     pub(super) fn judge(&mut self, mut registered: Registered) -> Registered {
         let digest = registered.instance.schema.as_ref().map(|schema| schema.digest);
         if registered.refused.is_none() {

@@ -1,8 +1,11 @@
-//! What becomes of an instance whose registration ended without a goodbye, while nobody knows whether it lives.
+//! What becomes of an instance whose registration ended without a goodbye, while nobody knows whether it
+//! lives.
 //!
 //! It is tried again and again. Two failures in a row end it; so does its time, unless it answers and nobody
 //! who is registered serves its version: services that live and are not registered are normal after an outage
-//! of their registry. Here is one such instance by itself; who else serves is for the caller to say.
+//! of their registry. Who is registered without a lease is tried as well, because nothing else would ever end
+//! what a crash left behind; it is never ended here. Here is one instance by itself; who else serves is for
+//! the caller to say.
 
 use std::time::Duration;
 
@@ -20,8 +23,9 @@ const FAILURES_MAX: u8 = 2;
 /// Between two tries, give or take a tenth. Half a call's patience: who is gone is gone within two seconds.
 const TRY_EVERY: Duration = Duration::from_secs(2);
 
-/// The same for one whose time has passed and that serves on: nothing is in a hurry any more.
-const TRY_LINGERING_EVERY: Duration = Duration::from_secs(10);
+/// The same where nothing is in a hurry: nobody waits for the end of an instance that serves on, or that has
+/// no lease.
+const TRY_SELDOM_EVERY: Duration = Duration::from_secs(10);
 
 /// A try whose answer is not told within this time was lost. The shell gives up on one after a second.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -44,6 +48,8 @@ pub(super) enum Stage {
     Missing,
     /// Nobody: its time has passed, and it serves because nobody who is registered does.
     Lingering,
+    /// Nobody: it is registered, and nothing would tell if it went.
+    Unleased,
 }
 
 /// What was found last.
@@ -94,12 +100,18 @@ impl Doubt {
         Doubt { stage, until: now + keep(said), last: Last::Untried, next: Next::At(now) }
     }
 
+    /// What goes on beside a registration without a lease, with a try at once.
+    pub(super) fn unleased() -> Doubt {
+        let (until, next) = (Duration::MAX, Next::At(Duration::ZERO));
+        Doubt { stage: Stage::Unleased, until, last: Last::Untried, next }
+    }
+
     /// The registry is doubted now, and no longer the instance. What was found of it holds on.
     #[must_use]
     pub(super) fn held(self, said: &Registered, now: Duration) -> Doubt {
         match self.stage {
             Stage::Held => self,
-            Stage::Missing | Stage::Lingering => {
+            Stage::Missing | Stage::Lingering | Stage::Unleased => {
                 Doubt { stage: Stage::Held, until: now + keep(said), ..self }
             }
         }
@@ -120,6 +132,8 @@ impl Doubt {
         match (self.stage, self.last) {
             (Stage::Held, Last::Untried | Last::Answered) => Presence::Held,
             (Stage::Held, Last::Failed(_)) | (Stage::Missing | Stage::Lingering, _) => Presence::Missing,
+            (Stage::Unleased, Last::Failed(times)) if times >= FAILURES_MAX => Presence::Silent,
+            (Stage::Unleased, Last::Untried | Last::Answered | Last::Failed(_)) => Presence::Here,
         }
     }
 
@@ -134,6 +148,7 @@ impl Doubt {
             Stage::Missing if self.last == Last::Answered => Due::Spare,
             Stage::Missing => Due::Over,
             Stage::Lingering => Due::Spare,
+            Stage::Unleased => Due::Nothing,
         }
     }
 
@@ -164,13 +179,11 @@ impl Doubt {
             (Answered::No, Last::Untried | Last::Answered) => Last::Failed(1),
             (Answered::No, Last::Failed(times)) => Last::Failed(times.saturating_add(1)),
         };
-        let pause = match (self.stage, self.last) {
-            (Stage::Lingering, Last::Answered) => TRY_LINGERING_EVERY,
-            _ => TRY_EVERY,
-        };
+        let seldom = matches!(self.stage, Stage::Lingering | Stage::Unleased) && self.last != Last::Failed(1);
+        let pause = if seldom { TRY_SELDOM_EVERY } else { TRY_EVERY };
         self.next = Next::At(now + spread(pause, name, now));
         match self.last {
-            Last::Failed(times) if times >= FAILURES_MAX => Verdict::Lost,
+            Last::Failed(times) if times >= FAILURES_MAX && self.stage != Stage::Unleased => Verdict::Lost,
             Last::Untried | Last::Answered | Last::Failed(_) => Verdict::Stays,
         }
     }

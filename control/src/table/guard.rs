@@ -1,8 +1,8 @@
 //! Did so many registrations end at once that the registry is to be doubted, and not the instances?
 //!
 //! What ended within the last ten seconds is remembered: how many of a service and of a source, beside those
-//! that are left. When it is too many, all of them are to be held, also those that went first. An instance that
-//! said before that it would go does not count. Nothing is held here: it is said who should be.
+//! that are left. When it is too many, all of them are to be held, also those that went first. An instance
+//! that said before that it would go does not count. Nothing is held here: it is said who should be.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Who says what: each source's claim about each instance, and what is shown of it.
 //!
 //! An instance is a name in a service. Several keys of a source may make one claim: it ends with the last of
-//! them. Several sources may claim one instance, by its name or by its addresses: one of the claims is shown. A
-//! claim that is written nowhere any more is in doubt, and is kept only while it is shown. Claims are taken out
-//! and put back whole, so that what is counted and looked up here is right in between.
+//! them. Several sources may claim one instance, by its name or by its addresses: one of the claims is shown.
+//! A claim that is written nowhere any more is in doubt, and is kept only while it is shown. Claims are taken
+//! out and put back whole, so that what is counted and looked up here is right in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,9 +38,9 @@ pub(super) struct Claim {
 
 /// What keeps a claim.
 #[derive(Clone, Debug)]
-pub(super) enum Hold {
-    /// These entries; never none.
-    Written(BTreeMap<String, Registered>),
+enum Hold {
+    /// These entries; never none. One without a lease is tried all the same.
+    Written { entries: BTreeMap<String, Registered>, vigil: Option<Doubt> },
     /// Only that nobody knows better.
     Doubted(Doubt),
 }
@@ -48,8 +48,8 @@ pub(super) enum Hold {
 impl Claim {
     /// A claim of one entry.
     pub(super) fn written(key: String, said: Registered) -> Claim {
-        let addresses = addresses(&said);
-        Claim { said: said.clone(), addresses, hold: Hold::Written(BTreeMap::from([(key, said)])) }
+        let hold = Hold::Written { entries: BTreeMap::from([(key, said.clone())]), vigil: vigil(&said) };
+        Claim { addresses: addresses(&said), said, hold }
     }
 
     /// A claim that is written nowhere.
@@ -61,9 +61,9 @@ impl Claim {
     /// One of its entries says this now. It ends a doubt.
     pub(super) fn put(self, key: String, said: Registered) -> Claim {
         match self.hold {
-            Hold::Written(mut entries) => {
+            Hold::Written { mut entries, vigil } => {
                 entries.insert(key, said);
-                Claim { hold: Hold::Written(entries), ..self }.settled()
+                Claim { hold: Hold::Written { entries, vigil }, ..self }.settled()
             }
             Hold::Doubted(_) => Claim::written(key, said),
         }
@@ -72,28 +72,31 @@ impl Claim {
     /// One of its entries is gone: what is left, or what was said last when that was the last one.
     pub(super) fn without(self, key: &str) -> Result<Claim, Registered> {
         match self.hold {
-            Hold::Written(mut entries) => {
+            Hold::Written { mut entries, vigil } => {
                 entries.remove(key);
                 if entries.is_empty() {
                     return Err(self.said);
                 }
-                Ok(Claim { hold: Hold::Written(entries), ..self }.settled())
+                Ok(Claim { hold: Hold::Written { entries, vigil }, ..self }.settled())
             }
             Hold::Doubted(doubt) => Ok(Claim { hold: Hold::Doubted(doubt), ..self }),
         }
     }
 
-    /// Of several entries the one of the newest process counts, and who is heard before who is not.
+    /// Of several entries the one of the newest process counts, and who is heard before who is not. What was
+    /// found of a process holds for that process.
     fn settled(mut self) -> Claim {
-        if let Hold::Written(entries) = &self.hold {
+        if let Hold::Written { entries, vigil: watched } = &mut self.hold {
             let newest = entries.iter().max_by_key(|(key, said)| {
                 (said.presence == Presence::Here, said.instance.incarnation, said.registered_at, *key)
             });
-            if let Some((_, said)) = newest {
-                self.said = said.clone();
+            let Some((_, said)) = newest else { return self };
+            if said.lease.is_some() || watched.is_none() || said.instance != self.said.instance {
+                *watched = vigil(said);
             }
+            self.addresses = addresses(said);
+            self.said = said.clone();
         }
-        self.addresses = addresses(&self.said);
         self
     }
 
@@ -105,25 +108,34 @@ impl Claim {
     /// What one of its entries says.
     pub(super) fn entry(&self, key: &str) -> Option<&Registered> {
         match &self.hold {
-            Hold::Written(entries) => entries.get(key),
+            Hold::Written { entries, .. } => entries.get(key),
             Hold::Doubted(_) => None,
         }
     }
 
-    /// The doubt, if there is one.
+    /// The doubt of one that is written nowhere.
     pub(super) fn doubt(&self) -> Option<&Doubt> {
         match &self.hold {
-            Hold::Written(_) => None,
+            Hold::Written { .. } => None,
+            Hold::Doubted(doubt) => Some(doubt),
+        }
+    }
+
+    /// What is found out about it by trying, wherever it is written.
+    pub(super) fn tried(&self) -> Option<&Doubt> {
+        match &self.hold {
+            Hold::Written { vigil, .. } => vigil.as_ref(),
             Hold::Doubted(doubt) => Some(doubt),
         }
     }
 
     /// The same, to change it, with what was said last.
-    pub(super) fn doubt_mut(&mut self) -> Option<(&mut Doubt, &Registered)> {
-        match &mut self.hold {
-            Hold::Written(_) => None,
-            Hold::Doubted(doubt) => Some((doubt, &self.said)),
-        }
+    fn tried_mut(&mut self) -> Option<(&mut Doubt, &Registered)> {
+        let tried = match &mut self.hold {
+            Hold::Written { vigil, .. } => vigil.as_mut(),
+            Hold::Doubted(doubt) => Some(doubt),
+        };
+        tried.map(|tried| (tried, &self.said))
     }
 
     /// Where it is, in order.
@@ -133,19 +145,26 @@ impl Claim {
 
     /// The instance as its source and the doubt have it.
     pub(super) fn registered(&self) -> Registered {
-        let presence = self.doubt().map_or(self.said.presence, Doubt::presence);
+        let presence = match (self.said.presence, self.tried()) {
+            (Presence::Here, Some(tried)) => tried.presence(),
+            (said, _) => said,
+        };
         Registered { presence, ..self.said.clone() }
     }
 
     /// Whether it is registered and takes calls.
     fn counts(&self) -> bool {
-        matches!(self.hold, Hold::Written(_)) && takes_calls(&self.said)
+        matches!(self.hold, Hold::Written { .. }) && takes_calls(&self.said)
     }
 }
 
 /// Whether who says this is to be called. Who is not is not missed either.
 pub(super) fn takes_calls(said: &Registered) -> bool {
     said.refused.is_none() && said.instance.intent == Intent::Up
+}
+
+fn vigil(said: &Registered) -> Option<Doubt> {
+    said.lease.is_none().then(Doubt::unleased)
 }
 
 fn addresses(said: &Registered) -> Vec<String> {
@@ -195,7 +214,7 @@ impl Members {
                 for (place, claim) in &slot.claims {
                     let source = &place.source;
                     match &claim.hold {
-                        Hold::Written(entries) => all.extend(
+                        Hold::Written { entries, .. } => all.extend(
                             entries.iter().map(|(key, said)| (source.clone(), key.clone(), said.clone())),
                         ),
                         Hold::Doubted(_) => {
@@ -208,13 +227,13 @@ impl Members {
         all
     }
 
-    /// The doubt about a claim, with what was said last.
-    pub(super) fn doubt_mut(
+    /// What is found out about a claim by trying, with what was said last.
+    pub(super) fn tried_mut(
         &mut self,
         (service, id): &Name,
         place: &Place,
     ) -> Option<(&mut Doubt, &Registered)> {
-        self.services.get_mut(service)?.slots.get_mut(id)?.claims.get_mut(place)?.doubt_mut()
+        self.services.get_mut(service)?.slots.get_mut(id)?.claims.get_mut(place)?.tried_mut()
     }
 
     /// Takes a claim out.
@@ -276,14 +295,12 @@ impl Members {
         }
     }
 
-    /// The versions of a service that somebody serves who is registered.
+    /// The versions of a service that somebody serves who is registered and heard.
     pub(super) fn served(&self, service: &ServiceName) -> BTreeSet<Version> {
         let Some(group) = self.services.get(service) else { return BTreeSet::new() };
         let shown = group.slots.values().filter_map(|slot| slot.shown.as_ref());
-        let registered = |shown: &&Registered| {
-            takes_calls(shown) && matches!(shown.presence, Presence::Here | Presence::Silent)
-        };
-        shown.filter(registered).map(|shown| shown.instance.version.clone()).collect()
+        let serves = |shown: &&Registered| takes_calls(shown) && shown.presence == Presence::Here;
+        shown.filter(serves).map(|shown| shown.instance.version.clone()).collect()
     }
 
     /// All that is shown.

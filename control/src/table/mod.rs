@@ -96,7 +96,7 @@ pub struct Finding {
 /// An instance, whoever says it.
 type Name = (ServiceName, InstanceId);
 
-/// Instances in doubt, and whose claims those are.
+/// Instances that are tried, and whose claims those are: those in doubt and those without a lease.
 type Unsure = BTreeMap<Name, Place>;
 
 /// All sources and what they said.
@@ -122,9 +122,9 @@ enum Telling {
 }
 
 impl Table {
-    /// A table of these sources, the one that goes first at the front, with the entries that were known before
-    /// the start: source, key, and what it said. They tell no event. One whose instance was missing or held is
-    /// taken for what that was: an instance that is written nowhere.
+    /// A table of these sources, the one that goes first at the front, with the entries that were known
+    /// before the start: source, key, and what it said. They tell no event. One whose instance was missing or
+    /// held is taken for what that was: an instance that is written nowhere.
     pub fn new(ranked: Vec<SourceName>, known: Vec<(SourceName, String, Registered)>) -> Table {
         let mut table = Table {
             ranked,
@@ -182,7 +182,7 @@ impl Table {
         self.guard.forget(now);
         let (mut touched, mut spare, mut over) = (BTreeSet::new(), Vec::new(), Vec::new());
         for (name, place) in &self.unsure {
-            let Some((doubt, said)) = self.members.doubt_mut(name, place) else { continue };
+            let Some((doubt, said)) = self.members.tried_mut(name, place) else { continue };
             match doubt.step(said, now) {
                 Due::Nothing => {}
                 Due::Missing => {
@@ -197,7 +197,7 @@ impl Table {
             let served = served.entry(name.0.clone()).or_insert_with(|| self.members.served(&name.0));
             if served.contains(&version) {
                 over.push((name, place));
-            } else if let Some((doubt, _)) = self.members.doubt_mut(&name, &place) {
+            } else if let Some((doubt, _)) = self.members.tried_mut(&name, &place) {
                 doubt.linger();
             }
         }
@@ -212,7 +212,7 @@ impl Table {
     pub fn probes(&mut self, now: Duration) -> Vec<Registered> {
         let (mut due, mut trying) = (Vec::new(), 0);
         for (name, place) in &self.unsure {
-            let Some(doubt) = self.members.claim(name, place).and_then(Claim::doubt) else { continue };
+            let Some(doubt) = self.members.claim(name, place).and_then(Claim::tried) else { continue };
             trying += usize::from(doubt.is_trying(now));
             due.extend(doubt.due(now).map(|at| (at, name, place)));
         }
@@ -220,7 +220,7 @@ impl Table {
         due.truncate(TRIES_MAX.saturating_sub(trying));
         let mut probes = Vec::new();
         for (_, name, place) in due {
-            if let Some((doubt, _)) = self.members.doubt_mut(name, place) {
+            if let Some((doubt, _)) = self.members.tried_mut(name, place) {
                 doubt.attempt(now);
             }
             probes.extend(self.members.claim(name, place).map(Claim::registered));
@@ -248,7 +248,8 @@ impl Table {
         lingering.collect()
     }
 
-    /// The events that make of a snapshot what this table shows: none for one that followed all of its events.
+    /// The events that make of a snapshot what this table shows: none for one that followed all of its
+    /// events.
     pub fn differs(&self, snapshot: &Snapshot) -> Vec<Event> {
         let (mut events, mut shown) = (Vec::new(), BTreeSet::new());
         for registered in self.members.shown() {
@@ -428,7 +429,7 @@ impl Table {
 
     fn probed(&mut self, name: Name, answer: Answered, now: Duration, touched: &mut BTreeSet<Name>) {
         let Some(place) = self.unsure.get(&name).cloned() else { return };
-        let Some((doubt, _)) = self.members.doubt_mut(&name, &place) else { return };
+        let Some((doubt, _)) = self.members.tried_mut(&name, &place) else { return };
         if doubt.answered(&name, answer, now) == Verdict::Lost {
             self.drop_claim(&name, &place, Why::Lost);
             self.guard.dead(&(name.clone(), place));
@@ -476,8 +477,13 @@ fn lingers(said: &Registered) -> Finding {
     let diagnostic = Diagnostic {
         severity: Severity::Warning,
         code: "NOT_REGISTERED",
-        message: format!("{id} of {service} {version} is not registered any more, and serves because it answers and nobody registered does."),
-        help: "Restart it, so that it registers again; some libraries give up after an outage of their registry.".to_owned(),
+        message: format!(
+            "{id} of {service} {version} is not registered any more, and serves because it answers and nobody \
+             who is registered does."
+        ),
+        help: "Restart it, so that it registers again; some libraries give up after an outage of their \
+               registry."
+            .to_owned(),
     };
     Finding { source: said.source.clone(), service, id, diagnostic }
 }

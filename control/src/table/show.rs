@@ -1,10 +1,10 @@
 //! Which claims are shown, and what that changes for those who look.
 //!
-//! Who is registered goes before who is in doubt, and then the source of higher rank. A claim gives way to one
-//! before it about an instance of the same name, or of the same addresses in another source. One in doubt also
-//! gives way to whoever is registered at one of its addresses: there is somebody else now. A claim in doubt that
-//! gives way is dropped, others wait for their turn. Only differences become events, those who come before
-//! those who go.
+//! Who is registered goes before who is in doubt, and then the source of higher rank. A claim gives way to
+//! one before it about an instance of the same name, or of the same addresses in another source. One in doubt
+//! also gives way to whoever is registered at one of its addresses: there is somebody else now. A claim in
+//! doubt that gives way is dropped, others wait for their turn. Only differences become events, those who
+//! come before those who go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ pub(super) fn settle(
             let place = chosen.remove(&name.1);
             let claim = place.as_ref().and_then(|place| members.claim(&name, place));
             let shown = claim.map(Claim::registered);
-            match place.filter(|_| claim.is_some_and(|claim| claim.doubt().is_some())) {
+            match place.filter(|_| claim.is_some_and(|claim| claim.tried().is_some())) {
                 Some(place) => unsure.insert(name.clone(), place),
                 None => unsure.remove(&name),
             };

@@ -14,6 +14,8 @@ use super::Failure;
 use crate::telemetry::chain;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For what makes a graph: it takes up to seconds, and others may be in front.
+pub(crate) const SLOW: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Which gateway is asked, and by whom.
@@ -28,8 +30,23 @@ pub(crate) struct AdminArgs {
 }
 
 impl AdminArgs {
+    /// Where the gateway is asked.
+    pub(crate) fn address(&self) -> &str {
+        &self.admin
+    }
+
     /// Asks, and returns `data`.
     pub(crate) async fn ask(&self, question: &str, variables: Value) -> Result<Value, Failure> {
+        self.ask_within(question, variables, TIMEOUT).await
+    }
+
+    /// Asks something that takes its time.
+    pub(crate) async fn ask_within(
+        &self,
+        question: &str,
+        variables: Value,
+        timeout: Duration,
+    ) -> Result<Value, Failure> {
         let request = self.request(&json!({ "query": question, "variables": variables }))?;
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         let unreachable = |reason: String| {
@@ -45,9 +62,9 @@ impl AdminArgs {
             let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
             Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(TIMEOUT, asked)
+        let (status, body) = tokio::time::timeout(timeout, asked)
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", timeout.as_secs())))
             .map_err(unreachable)?;
         let answer: Value = serde_json::from_slice(&body).map_err(|_| {
             Failure::Unreachable(format!("{} is no Turnout: it answered {status}", self.admin))
@@ -57,7 +74,12 @@ impl AdminArgs {
             return Err(Failure::Usage(format!("{error}. {help}")));
         }
         if let Some(error) = answer.pointer("/errors/0/message").and_then(Value::as_str) {
-            return Err(Failure::Usage(error.to_owned()));
+            let code = answer.pointer("/errors/0/extensions/code").and_then(Value::as_str);
+            return Err(match code {
+                // The gateway answers, and what it needs does not.
+                Some("UNAVAILABLE") => Failure::Unreachable(error.to_owned()),
+                _ => Failure::Usage(error.to_owned()),
+            });
         }
         Ok(answer.get("data").cloned().unwrap_or_default())
     }

@@ -5,6 +5,7 @@
 mod admin;
 mod config;
 mod demo;
+mod doctor;
 mod output;
 mod serve;
 mod service;
@@ -41,9 +42,11 @@ enum Command {
     /// Write, check and show configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Look at registered services.
+    /// Look at registered services, check a new version, decide what is public.
     #[command(subcommand)]
     Service(service::ServiceCommand),
+    /// Look whether everything that a gateway needs is there.
+    Doctor(doctor::DoctorArgs),
     /// Run one sample service; `demo` starts these.
     #[command(hide = true)]
     Sample(turnout_samples::SampleArgs),
@@ -83,6 +86,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(args, environment()).await,
         Command::Serve(args) => serve::run(args, environment()).await,
         Command::Service(command) => service::run(command).await,
+        Command::Doctor(args) => doctor::run(args, environment()).await,
         Command::Sample(args) => demo::sample(args).await,
         Command::Load(args) => demo::load(args).await,
         Command::Config(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! How commands speak: tables for people, JSON and YAML for programs, failures on standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -40,8 +40,79 @@ pub(crate) fn exit(ended: Result<(), Failure>) -> ExitCode {
         Err(Failure::Usage(text)) => (2, text),
         Err(Failure::Unreachable(text)) => (3, text),
     };
-    complain(&format!("turnout: {text}"));
+    let lines: Vec<String> = text.split('\n').map(clean).collect();
+    complain(&format!("turnout: {}", lines.join("\n")));
     ExitCode::from(code)
+}
+
+/// Writes what is beside the answer to standard error: remarks for people.
+pub(crate) fn remark(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says what is going on to somebody who sits and waits.
+pub(crate) fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        complain(&format!("{text} …"));
+    }
+}
+
+/// A text that somebody else wrote, fit for one line of a terminal: what would move the cursor, change colours
+/// or turn letters around is left out.
+pub(crate) fn clean(text: &str) -> String {
+    let fit = |letter: char| match letter {
+        '\n' | '\t' => Some(' '),
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        letter => (!letter.is_control()).then_some(letter),
+    };
+    text.chars().filter_map(fit).collect()
+}
+
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// There are none.
+    Plain,
+    /// Words that matter are coloured.
+    Coloured,
+}
+
+/// What a coloured word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Nothing in particular.
+    Plain,
+    /// All is well.
+    Good,
+    /// Look at it.
+    Doubtful,
+    /// It does not work.
+    Bad,
+}
+
+impl Paint {
+    /// Colours are for a terminal whose user did not say no.
+    pub(crate) fn detect() -> Paint {
+        let set = |name: &str, to: Option<&str>| {
+            std::env::var_os(name).is_some_and(|value| to.map_or(!value.is_empty(), |to| value == to))
+        };
+        let wanted = std::io::stdout().is_terminal() && !set("NO_COLOR", None) && !set("TERM", Some("dumb"));
+        if wanted { Paint::Coloured } else { Paint::Plain }
+    }
+
+    /// A word in the colour of its meaning.
+    pub(crate) fn tone(self, tone: Tone, word: &str) -> String {
+        let colour = match tone {
+            Tone::Plain => return word.to_owned(),
+            Tone::Good => 32,
+            Tone::Doubtful => 33,
+            Tone::Bad => 31,
+        };
+        match self {
+            Paint::Plain => word.to_owned(),
+            Paint::Coloured => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
+        }
+    }
 }
 
 /// A value for programs.
@@ -103,6 +174,13 @@ mod tests {
     use super::*;
     use expect_test::expect;
     use serde_json::json;
+
+    #[test]
+    fn a_text_of_others_does_nothing_to_a_terminal() {
+        assert_eq!(clean("a\u{1b}[2J\u{7}b\u{9b}c\r\nd\u{202e}e<b>&"), "a[2Jbc de<b>&");
+        assert_eq!(Paint::Plain.tone(Tone::Bad, "error"), "error");
+        assert_eq!(Paint::Coloured.tone(Tone::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
+    }
 
     #[test]
     fn yaml_says_the_same_as_json() {

@@ -8,8 +8,11 @@ mod prepare;
 
 pub use prepare::{Prepared, limits};
 
+use std::cmp::Reverse;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use turnout_control::id::{ServiceName, Version};
 use turnout_schema::Supergraph;
 use turnout_schema::dynamic::Introspection;
@@ -27,6 +30,9 @@ const PLANS_MAX: usize = 4096;
 /// What all plans together may take. Whoever sends documents decides how many and how large they are, so that
 /// the number alone would bound nothing: a document of a thousand fields has a plan of 300 KiB.
 const PLANS_BYTES_MAX: usize = 128 << 20;
+
+/// How many plans are made ahead: what is asked all the time, not what was asked once.
+const WARM_MAX: usize = 500;
 
 /// What requests run on.
 #[derive(Debug)]
@@ -48,6 +54,15 @@ pub struct Generation {
 struct Plans {
     limits: Limits,
     cache: Cache<Prepared>,
+}
+
+/// A document that was sent, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The document as the request had it, a JSON string with its quotes.
+    pub raw: Box<str>,
+    /// The operation of it that was asked for.
+    pub operation: Option<Box<str>>,
 }
 
 /// A version of a service that is called.
@@ -133,6 +148,35 @@ impl Generation {
     /// Answers what the graph is asked about itself.
     pub fn introspection(&self) -> &Introspection {
         &self.introspection
+    }
+
+    /// The documents whose plans are at hand, those that were used most first, and the limits they passed.
+    /// Sorts all plans; requests go on meanwhile.
+    pub fn documents(&self, max: usize) -> (Vec<Document>, Limits) {
+        let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
+        let uses = |prepared: &Prepared| prepared.uses().iter().map(|(_, times)| times).sum::<u64>();
+        let mut known: Vec<_> =
+            plans.cache.iter().map(|(raw, operation, plan)| (Reverse(uses(plan)), raw, operation)).collect();
+        known.sort_unstable();
+        let document = |(_, raw, operation): (_, &str, Option<&str>)| Document {
+            raw: raw.into(),
+            operation: operation.map(Box::from),
+        };
+        (known.into_iter().take(max).map(document).collect(), plans.limits)
+    }
+
+    /// Plans what an older generation was asked most, before the first request comes, as far as the time goes.
+    /// Blocks. What does not fit this graph any more is left to whoever sends it.
+    pub fn warm(&self, older: &Generation, budget: Duration) {
+        let until = Instant::now() + budget;
+        let (documents, limits) = older.documents(WARM_MAX);
+        for Document { raw, operation } in &documents {
+            if Instant::now() >= until {
+                tracing::debug!(plans = self.plans(), of = documents.len(), "not all plans were made ahead");
+                return;
+            }
+            let _left_to_its_sender = self.prepare(raw, operation.as_deref(), &limits);
+        }
     }
 
     /// How many plans are at hand.

@@ -3,6 +3,7 @@
 //! Descriptions here are what a person reads in a schema browser.
 
 use async_graphql::{Enum, SimpleObject};
+use turnout_control::id::{ServiceName, Version};
 
 use crate::reconcile::{Finding, Report};
 
@@ -29,7 +30,7 @@ struct Member {
 
 /// One finding.
 #[derive(SimpleObject)]
-struct Diagnostic {
+pub(super) struct Diagnostic {
     severity: Severity,
     /// A stable name for this kind of finding.
     code: &'static str,
@@ -60,7 +61,7 @@ pub(super) fn view(report: &Report) -> Graph {
         digest: report.digest.map(|digest| digest.to_string()),
         generation: report.generation.to_string(),
         members: report.members.iter().map(member).collect(),
-        diagnostics: report.findings.iter().map(diagnostic).collect(),
+        diagnostics: report.findings.iter().map(finding).collect(),
     }
 }
 
@@ -68,9 +69,16 @@ fn member(service: &impl ToString, version: &impl ToString) -> Member {
     Member { service: service.to_string(), version: version.to_string() }
 }
 
-fn diagnostic(finding: &Finding) -> Diagnostic {
-    let found = &finding.diagnostic;
-    let (service, version) = finding.about.clone().unzip();
+pub(super) fn finding(finding: &Finding) -> Diagnostic {
+    diagnostic(&finding.diagnostic, finding.about.clone())
+}
+
+/// A finding about a version, or about none.
+pub(super) fn diagnostic(
+    found: &turnout_schema::Diagnostic,
+    about: Option<(ServiceName, Version)>,
+) -> Diagnostic {
+    let (service, version) = about.unzip();
     Diagnostic {
         severity: match found.severity {
             turnout_schema::Severity::Info => Severity::Info,
@@ -88,27 +96,20 @@ fn diagnostic(finding: &Finding) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use async_graphql::{Value, value};
-    use tokio::sync::watch;
     use turnout_schema::Digest;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::ops::{self, Facts};
-    use crate::registry::embedded;
+    use crate::ops::world::World;
 
     const QUESTION: &str = "{ graph { digest generation members { service version } \
                             diagnostics { severity code message help service version } } }";
 
     async fn ask(report: Report) -> Value {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Clock::start();
-        let registry = embedded::alone(directory.path(), clock, Duration::ZERO).unwrap();
-        let (_reports, graph) = watch::channel(Arc::new(report));
-        let answer = ops::schema(Facts { registry, clock, graph }).execute(QUESTION).await;
-        answer.into_result().unwrap().data
+        let world = World::new().await;
+        world.reports.send_replace(Arc::new(report));
+        world.ask(QUESTION).await.data
     }
 
     #[tokio::test]

@@ -4,33 +4,53 @@
 //! `view` is what can be asked; here it is served. Texts are measured before async-graphql parses
 //! them, whose own limits a few hundred bytes can defeat.
 
+mod change;
+mod check;
+mod done;
+mod fault;
 mod graph;
+mod service;
+mod source;
+#[cfg(test)]
+mod tests;
 mod view;
+#[cfg(test)]
+mod world;
 
 use std::sync::Arc;
 
 use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
-use async_graphql::{Data, EmptyMutation, Executor, Request, ServerError};
+use async_graphql::{Data, Executor, Request, ServerError};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{State, WebSocketUpgrade};
+use axum::body::{Body, HttpBody};
+use axum::extract::{Extension, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
+use crate::exposure::Stated;
+use crate::http::access::Caller;
 use crate::http::body;
-use crate::reconcile::Report;
+use crate::reconcile::{Previews, Published, Report};
 use crate::registry::Registry;
+use crate::registry::audit::Audit;
 
 /// The executable schema.
-pub type Schema = async_graphql::Schema<view::Query, EmptyMutation, view::Subscription>;
+pub type Schema = async_graphql::Schema<view::Query, change::Mutation, view::Subscription>;
 
+/// The largest question, and the largest message of a WebSocket.
 const BODY_BYTES_MAX: usize = 256 << 10;
+
+/// The largest question that says beforehand how large it is: descriptors of 4 MiB as base64, and the rest.
+const LARGE_BODY_BYTES_MAX: usize = 6 << 20;
+
+/// How many of the large ones are held in memory at once; others wait.
+const LARGE_BODIES_MAX: usize = 4;
 
 /// What the API tells about.
 #[derive(Clone, Debug)]
@@ -41,24 +61,61 @@ pub struct Facts {
     pub clock: Clock,
     /// How the graph stands.
     pub graph: watch::Receiver<Arc<Report>>,
+    /// Tells what would become of the graph.
+    pub previews: Previews,
+    /// What the configuration says of what is public.
+    pub stated: watch::Receiver<Arc<Stated>>,
+    /// Takes changes.
+    pub audit: Audit,
+}
+
+impl Facts {
+    /// What there is to tell about a registry and the graph that is made of it.
+    pub fn new(registry: &Registry, published: &Published, stated: watch::Receiver<Arc<Stated>>) -> Facts {
+        let clock = registry.hub.clock();
+        Facts {
+            registry: registry.clone(),
+            clock,
+            graph: published.reports.clone(),
+            previews: published.previews.clone(),
+            stated,
+            audit: Audit::new(registry.store.clone(), clock),
+        }
+    }
 }
 
 /// Builds the schema.
 pub fn schema(facts: Facts) -> Schema {
-    Schema::build(view::Query, EmptyMutation, view::Subscription).data(facts).finish()
+    Schema::build(view::Query, change::Mutation, view::Subscription).data(facts).finish()
 }
 
-/// `/graphql`: POST for questions, a WebSocket for subscriptions.
+/// `/graphql`: POST for questions and changes, a WebSocket for subscriptions.
 pub fn router(schema: Schema) -> Router {
-    Router::new().route("/graphql", post(answer).get(subscribe)).with_state(schema)
+    let endpoint = Endpoint { schema, large: Arc::new(Semaphore::new(LARGE_BODIES_MAX)) };
+    Router::new().route("/graphql", post(answer).get(subscribe)).with_state(endpoint)
 }
 
-async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) -> Response {
+#[derive(Clone)]
+struct Endpoint {
+    schema: Schema,
+    large: Arc<Semaphore>,
+}
+
+async fn answer(
+    State(endpoint): State<Endpoint>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     // What a form of a foreign page can send, a form of a foreign page will send.
     let json = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let bytes = match body::read(&headers, body, BODY_BYTES_MAX).await {
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let large = json && announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX);
+    let _room = if large { endpoint.large.acquire().await.ok() } else { None };
+    let bytes_max = if large { LARGE_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
+    let bytes = match body::read(&headers, body, bytes_max).await {
         Ok(bytes) => bytes,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
@@ -74,7 +131,7 @@ async fn answer(State(schema): State<Schema>, headers: HeaderMap, body: Body) ->
     if let Err(error) = measure(&request.query) {
         return refuse(StatusCode::BAD_REQUEST, &error.message);
     }
-    Json(schema.execute(request).await).into_response()
+    Json(endpoint.schema.execute(request.data(caller)).await).into_response()
 }
 
 /// Whether a document may be parsed at all.
@@ -117,12 +174,14 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 }
 
 async fn subscribe(
-    State(schema): State<Schema>,
+    State(endpoint): State<Endpoint>,
+    Extension(caller): Extension<Caller>,
     protocol: GraphQLProtocol,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade
-        .max_message_size(BODY_BYTES_MAX)
-        .protocols(ALL_WEBSOCKET_PROTOCOLS)
-        .on_upgrade(move |socket| GraphQLWebSocket::new(socket, Measured(schema), protocol).serve())
+    upgrade.max_message_size(BODY_BYTES_MAX).protocols(ALL_WEBSOCKET_PROTOCOLS).on_upgrade(move |socket| {
+        let mut data = Data::default();
+        data.insert(caller);
+        GraphQLWebSocket::new(socket, Measured(endpoint.schema), protocol).with_data(data).serve()
+    })
 }

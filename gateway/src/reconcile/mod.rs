@@ -2,12 +2,18 @@
 //!
 //! Two loops in one task. The fleet is told of every change as it comes. The graph waits until changes pause,
 //! then looks at all that is registered (`pass`), on a blocking thread, and publishes a new generation when
-//! another graph comes out. A look that fails changes nothing: what serves goes on serving. Nothing here is
-//! stored; who has which name (the locks) is forgotten with the process.
+//! another graph comes out, with the plans of what is asked often already made. A look that fails changes
+//! nothing: what serves goes on serving. Who has which name, and which versions serve, is written down for all
+//! gateways (`kept`, `remember`).
 
+mod contest;
+mod diagnostics;
+mod kept;
 mod pass;
 pub mod preview;
+mod remember;
 mod report;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +36,8 @@ use crate::registry::Registry;
 use crate::registry::schemas::Findings;
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
-use pass::{Candidate, Composer, Pass};
+use contest::{Candidate, Scene};
+use pass::{AGAIN, Composer, Pass};
 
 /// Changes closer together than this are looked at together: the instances of a deployment come in bursts.
 const QUIET: Duration = Duration::from_millis(50);
@@ -38,8 +45,8 @@ const QUIET: Duration = Duration::from_millis(50);
 /// The longest that a change waits for others, so that a stream of them cannot hold up the graph.
 const QUIET_MAX: Duration = Duration::from_millis(250);
 
-/// How soon a look is repeated that the disk stood in the way of.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How long a new graph waits until the plans of what is asked most are made.
+const WARM: Duration = Duration::from_millis(300);
 
 /// What of services is public.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +59,13 @@ impl Exposures {
     /// These services like this, and all others like that.
     pub fn new(services: BTreeMap<ServiceName, Exposure>, others: Exposure) -> Exposures {
         Exposures { services, others }
+    }
+
+    /// The same, but for one service.
+    fn with(&self, service: &ServiceName, exposure: Exposure) -> Exposures {
+        let mut exposures = self.clone();
+        exposures.services.insert(service.clone(), exposure);
+        exposures
     }
 
     /// What of this service is public.
@@ -100,7 +114,7 @@ pub fn new(sources: Sources) -> (Reconciler, Published) {
     let (generations, generations_now) = watch::channel(None);
     let (reports, reports_now) = watch::channel(Arc::new(Report::default()));
     let composer = Arc::new(Mutex::new(Composer::default()));
-    let previews = Previews::new();
+    let previews = Previews::new(&sources, &composer, &generations_now);
     let published = Published { generations: generations_now, reports: reports_now, previews };
     (Reconciler { sources, composer, generations, reports }, published)
 }
@@ -129,42 +143,51 @@ async fn follow(registry: &Registry, fleet: &Fleet, stop: &CancellationToken) {
 impl Reconciler {
     async fn compose(&self, stop: &CancellationToken) {
         let mut changes = self.sources.registry.changes();
+        let mut records = self.sources.registry.store.records();
         let mut exposures = self.sources.exposures.clone();
         let mut schemas = self.sources.schemas.clone();
         loop {
             let snapshot = changes.borrow_and_update().clone();
             let exposed = exposures.borrow_and_update().clone();
             let described = schemas.borrow_and_update().clone();
+            records.mark_unchanged();
             let again = self.look(snapshot, exposed, described).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 () = changed(&mut exposures) => {}
                 () = changed(&mut schemas) => {}
-                () = sleep(AGAIN), if again => {}
+                () = changed(&mut records) => {}
+                () = wait(again) => {}
             }
             quiet(&mut changes).await;
         }
     }
 
-    /// Looks once; whether it should be done again soon.
-    async fn look(&self, snapshot: Arc<Snapshot>, exposures: Exposures, schemas: Arc<Findings>) -> bool {
+    /// Looks once; after what time it should be done again although nothing changes.
+    async fn look(
+        &self,
+        snapshot: Arc<Snapshot>,
+        exposures: Exposures,
+        schemas: Arc<Findings>,
+    ) -> Option<Duration> {
         let (composer, registry) = (self.composer.clone(), self.sources.registry.clone());
-        let revision = snapshot.revision;
+        let (revision, now) = (snapshot.revision, registry.hub.clock().age());
         let look = move || {
             let mut composer = composer.lock().unwrap_or_else(PoisonError::into_inner);
-            composer.look(&registry, &snapshot, &exposures, &schemas)
+            let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
+            composer.look(&registry, scene)
         };
         match tokio::task::spawn_blocking(look).await {
-            Ok(pass) => self.publish(revision, pass),
+            Ok(pass) => self.publish(revision, pass).await,
             Err(error) => {
                 tracing::error!(%error, "the graph was not looked at, and the old one stays");
-                true
+                Some(AGAIN)
             }
         }
     }
 
-    fn publish(&self, revision: u64, pass: Pass) -> bool {
+    async fn publish(&self, revision: u64, pass: Pass) -> Option<Duration> {
         let before = self.reports.borrow().clone();
         report::log_new(&before.findings, &pass.findings);
         let mut report = Report {
@@ -184,8 +207,9 @@ impl Reconciler {
                 members = versions.join(", "),
                 "serving a new graph"
             );
-            let next = self.generation(report.generation, graph, members);
-            self.generations.send_replace(Some(Arc::new(next)));
+            let next = Arc::new(self.generation(report.generation, graph, members));
+            self.warm(&next).await;
+            self.generations.send_replace(Some(next));
         } else if pass.closed {
             (report.digest, report.members) = (None, Vec::new());
             tracing::warn!("nothing is public any more, so nothing is served");
@@ -193,6 +217,15 @@ impl Reconciler {
         }
         self.reports.send_replace(Arc::new(report));
         pass.again
+    }
+
+    /// Makes the plans of what is asked most, while the older generation still serves.
+    async fn warm(&self, next: &Arc<Generation>) {
+        let Some(older) = self.generations.borrow().clone() else { return };
+        let warmed = next.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || warmed.warm(&older, WARM)).await {
+            tracing::error!(%error, "plans were not made ahead");
+        }
     }
 
     fn generation(&self, number: u64, graph: Graph, members: Vec<Candidate>) -> Generation {
@@ -209,6 +242,14 @@ impl Reconciler {
 async fn changed<T>(values: &mut watch::Receiver<T>) {
     if values.changed().await.is_err() {
         std::future::pending().await
+    }
+}
+
+/// Waits for a time; for ever without one.
+async fn wait(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Stores and sources tell the hub what they learn; `turnout_control::table` makes events of it, and those
 //! make the next snapshot. Telling is short and takes turns. Readers take a snapshot and never wait. The
-//! revision is this gateway's own; it never goes back, also across restarts. Here is also where those are tried
-//! of whom nobody knows whether they live: the table names them, and a probe finds out.
+//! revision is this gateway's own; it never goes back, also across restarts. Here is also where those are
+//! tried of whom nobody knows whether they live: the table names them, and a probe finds out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,18 @@ pub struct Freshness {
     pub relists: u64,
     /// How many entries it has.
     pub entries: usize,
+}
+
+impl Freshness {
+    /// For how long it could not be heard, at this age of the process; `None` while it can.
+    pub fn stale_for(&self, age: Duration) -> Option<Duration> {
+        match self.state {
+            Hearing::Live => None,
+            Hearing::Starting | Hearing::Stale(_) => {
+                Some(age.saturating_sub(self.heard_at.unwrap_or_default()))
+            }
+        }
+    }
 }
 
 /// How a source stands.
@@ -159,8 +171,8 @@ impl Hub {
         self.turn(|table, now| table.take(input, now))
     }
 
-    /// Does what time alone does, and has `probe` try who may be gone, until it is told to stop. What is being
-    /// tried then is given up.
+    /// Does what time alone does, and has `probe` try who may be gone, until it is told to stop. What is
+    /// being tried then is given up.
     pub async fn run(self: Arc<Self>, probe: Probe, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

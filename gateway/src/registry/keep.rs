@@ -168,8 +168,8 @@ fn merge(own: Known, kept: Known, sources: &[SourceName]) -> Known {
     Known { snapshot: Snapshot::restore(revision, services), entries }
 }
 
-/// Keeps what the hub knows, until it is told to stop and has written the end.
-pub async fn run(hub: Arc<Hub>, directory: PathBuf, stop: CancellationToken) {
+/// Keeps what the hub knows of these sources, until it is told to stop and has written the end.
+pub async fn run(hub: Arc<Hub>, sources: Vec<SourceName>, directory: PathBuf, stop: CancellationToken) {
     let mut changes = hub.changes();
     // What changed since the start was loaded is not seen as a change here.
     changes.mark_changed();
@@ -185,7 +185,8 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, stop: CancellationToken) {
             return;
         }
         changes.mark_unchanged();
-        let (known, directory) = (hub.known(), directory.clone());
+        let (mut known, directory) = (hub.known(), directory.clone());
+        known.entries.retain(|(source, _, _)| sources.contains(source));
         let written = tokio::task::spawn_blocking(move || write(&directory, &known)).await;
         let outcome = written.unwrap_or_else(|error| Err(io::Error::other(error)));
         if let Err(error) = &outcome

@@ -1,8 +1,9 @@
 //! Where registrations come in, are kept, and are read.
 //!
-//! `Store` is what keeps them: `embedded` in one file beside the gateway. `etcd` is how a cluster is spoken with,
-//! and `sources` follow what others write there. What stores and sources learn meets in the `Hub`, whose snapshot
-//! everybody reads; `schemas` finds descriptors that nobody pushed; `probe` tries for it who may be gone, and `keep` has it on disk for a start without them.
+//! `Store` is what keeps them: `embedded` in one file beside the gateway, `etcd` in a cluster that gateways share;
+//! `sources` follow what other frameworks write there, and `open` puts together what a configuration names. What
+//! stores and sources learn meets in the `Hub`, whose snapshot everybody reads; `probe` tries for it who may be
+//! gone, and `keep` has it on disk for a start without them. `schemas` finds descriptors that nobody pushed.
 //! `native` is how a registration is written down, over HTTP, in SQLite and in etcd alike. `serve` takes
 //! registrations over HTTP and gRPC. Who may register what is decided in `turnout_control`; nothing here decides.
 

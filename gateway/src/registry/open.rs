@@ -5,7 +5,6 @@
 //! life of the process.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,10 +15,10 @@ use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::registration::Terms;
 use turnout_control::source::Rules;
 
-use super::embedded::{self, Embedded, OpenError, Opened};
+use super::embedded::{Embedded, Lock, OpenError, Opened};
 use super::etcd::{Cluster, Contact, Etcd};
 use super::sources::{self, Following};
-use super::{Hub, Known, Registry, Store, keep};
+use super::{Hub, Known, Registry, Store, keep, schemas};
 use crate::clock::Clock;
 use crate::config::{Config, RegistryKind, SourceConfig};
 
@@ -31,7 +30,7 @@ pub struct Open {
     /// By other source, when its entries were first seen.
     first_seen: Vec<BTreeMap<String, Timestamp>>,
     /// The data directory, where the store does not hold it itself.
-    _held: Option<File>,
+    _held: Option<Lock>,
 }
 
 /// What the data directory holds.
@@ -39,15 +38,15 @@ enum Ground {
     /// The registry itself.
     File(Box<Opened>),
     /// The lock, and what was last known of a registry elsewhere.
-    Lock(File),
+    Lock(Lock),
 }
 
 /// Opens the registry, and takes up what was known before the start.
 pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) -> Result<Open, OpenError> {
     let ranked = sources::ranked(&config.registry.sources);
     let (directory, embedded) = (config.data.clone(), config.registry.kind == RegistryKind::Embedded);
-    let (kept, of) = (is_kept(config), ranked.clone());
-    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, kept.then_some(of)));
+    let kept = kept(config);
+    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, &kept));
     let (ground, known) = ground.await.map_err(|_| OpenError::Stopped)??;
     let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
     let first_seen = config.registry.sources.iter().map(first_seen).collect();
@@ -55,7 +54,8 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
     let (store, held): (Arc<dyn Store>, _) = match (&config.registry.kind, ground) {
         (RegistryKind::Etcd(etcd), Ground::Lock(held)) => {
             let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));
-            (Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica()), Some(held))
+            let etcd = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica());
+            (schemas::cached(etcd, config.data.join("schemas"), clock).await, Some(held))
         }
         (_, Ground::File(opened)) => (Embedded::new(*opened, hub.clone(), config.registry.grace), None),
         (RegistryKind::Embedded, Ground::Lock(_)) => return Err(OpenError::Stopped),
@@ -64,22 +64,16 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
 }
 
 /// Blocks.
-fn ground(
-    directory: &Path,
-    embedded: bool,
-    kept: Option<Vec<SourceName>>,
-) -> Result<(Ground, Known), OpenError> {
+fn ground(directory: &Path, embedded: bool, kept: &[SourceName]) -> Result<(Ground, Known), OpenError> {
     let (ground, own) = if embedded {
         let opened = Opened::open(directory)?;
         let own = opened.known();
         (Ground::File(Box::new(opened)), own)
     } else {
-        (Ground::Lock(embedded::hold(directory)?), Known::default())
+        (Ground::Lock(Lock::take(directory)?), Known::default())
     };
-    let Some(mut sources) = kept else { return Ok((ground, own)) };
-    // What is registered in the data directory is not kept a second time.
-    sources.retain(|source| *source != SourceName::own() || !embedded);
-    Ok((ground, keep::load(directory, &sources, own)))
+    let known = if kept.is_empty() { own } else { keep::load(directory, kept, own) };
+    Ok((ground, known))
 }
 
 impl Open {
@@ -92,8 +86,9 @@ impl Open {
     ) -> Vec<BoxFuture<'static, ()>> {
         let Registry { store, hub } = &self.registry;
         let mut tasks: Vec<BoxFuture<'static, ()>> = vec![store.clone().run(stop.clone())];
-        if is_kept(config) {
-            tasks.push(Box::pin(keep::run(hub.clone(), config.data.clone(), stop.clone())));
+        let kept = kept(config);
+        if !kept.is_empty() {
+            tasks.push(Box::pin(keep::run(hub.clone(), kept, config.data.clone(), stop.clone())));
         }
         for (source, first_seen) in config.registry.sources.iter().zip(&self.first_seen) {
             let (config, rules, first_seen) = (source.clone(), rules.clone(), first_seen.clone());
@@ -104,9 +99,11 @@ impl Open {
     }
 }
 
-/// Whether anything is known here that only others keep.
-fn is_kept(config: &Config) -> bool {
-    !config.registry.sources.is_empty() || config.registry.kind != RegistryKind::Embedded
+/// The sources that are kept for a start without them: what is registered in the data directory is there anyway.
+fn kept(config: &Config) -> Vec<SourceName> {
+    let mut kept = sources::ranked(&config.registry.sources);
+    kept.retain(|source| *source != SourceName::own() || config.registry.kind != RegistryKind::Embedded);
+    kept
 }
 
 /// What this process is called among gateways: the host, and a number that no other has.

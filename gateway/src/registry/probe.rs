@@ -1,9 +1,10 @@
 //! Does an instance answer, of whom its registry no longer speaks?
 //!
-//! By gRPC's health service where it has one, and by a TCP connection otherwise. Every probe is a connection of
-//! its own, over TLS where the instance wants it, to addresses that may be called, and over within a second. An
-//! instance with several addresses answers when one of them does. It is about life and not about fitness: who
-//! answers in terms of gRPC that it knows no health service lives, and many frameworks have none.
+//! By gRPC's health service where it has one, and by a TCP connection otherwise. Every probe is a connection
+//! of its own, over TLS where the instance wants it, to addresses that may be called, and over within a
+//! second. An instance with several addresses answers when one of them does. It is about life and not about
+//! fitness: who answers in terms of gRPC that it knows no health service lives, and many frameworks have
+//! none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +108,8 @@ fn judge(answer: Result<Bytes, Failure>) -> Answered {
     let lives = match answer {
         Ok(message) => HealthCheckResponse::decode(message).is_ok_and(|answer| answer.status == SERVING),
         Err(failure) => match failure.origin {
-            // It knows no health service, or wants to know who asks. Frameworks have codes of their own for that.
+            // It knows no health service, or wants to know who asks. Frameworks have codes of their own for
+            // that.
             Origin::Service => failure.code != Code::Unavailable,
             // HTTP's word for the same.
             Origin::Answer => failure.code == Code::Unimplemented,

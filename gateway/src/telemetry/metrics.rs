@@ -16,11 +16,14 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 use tokio::sync::watch;
+use turnout_control::id::SourceName;
 use turnout_control::registry::Standing;
 
 use super::meters::{Meters, Series, Timed};
 use crate::generation::Generation;
-use crate::registry::Registry;
+use crate::registry::{Freshness, Hearing, Hub, Registry};
+use crate::upstream::fleet::Fleet;
+use crate::upstream::stats::{Circuit, PoolStats};
 
 /// The meters, and the text that Prometheus reads.
 #[derive(Clone, Debug)]
@@ -38,8 +41,9 @@ impl Metrics {
         self.provider.shutdown()
     }
 
-    /// Lets Prometheus see what is registered, as it is when it asks.
+    /// Lets Prometheus see what is registered, as it is when it asks, and how well each source is heard.
     pub fn watch_registry(&self, registry: &Registry) {
+        self.watch_sources(&registry.hub);
         let meter = self.meter();
         let of = registry.clone();
         meter
@@ -62,8 +66,72 @@ impl Metrics {
             .build();
     }
 
-    /// Lets Prometheus see which generation serves, and how many plans it has at hand.
-    pub fn watch_generation(&self, generations: &watch::Receiver<Option<Arc<Generation>>>) {
+    fn watch_sources(&self, hub: &Arc<Hub>) {
+        let gauge = |name: &'static str, description: &'static str, of: fn(&Hub, Told<'_>)| {
+            let hub = hub.clone();
+            self.meter()
+                .f64_observable_gauge(name)
+                .with_description(description)
+                .with_callback(move |gauge| {
+                    of(&hub, &mut |source, value| {
+                        gauge.observe(value, &[KeyValue::new("source", source.to_string())]);
+                    });
+                })
+                .build();
+        };
+        gauge(
+            "turnout.registry.source.stale_seconds",
+            "For how long a source could not be heard; 0 while it can",
+            |hub, tell| {
+                let age = hub.clock().age();
+                each(hub, tell, |of| of.stale_for(age).unwrap_or_default().as_secs_f64());
+            },
+        );
+        gauge("turnout.registry.source.live", "Whether changes arrive as they happen", |hub, tell| {
+            each(hub, tell, |of| if of.state == Hearing::Live { 1.0 } else { 0.0 });
+        });
+        gauge("turnout.registry.source.entries", "Entries of a source", |hub, tell| {
+            each(hub, tell, |of| number(of.entries));
+        });
+        gauge("turnout.registry.source.relists", "How often a source was listed again", |hub, tell| {
+            each(hub, tell, |of| number(usize::try_from(of.relists).unwrap_or(usize::MAX)));
+        });
+        gauge("turnout.registry.source.unreadable", "Entries that cannot be read", |hub, tell| {
+            let unreadable = hub.unreadable();
+            for name in hub.sources().borrow().keys() {
+                tell(name, number(unreadable.iter().filter(|(source, _, _)| source == name).count()));
+            }
+        });
+    }
+
+    fn watch_fleet(&self, fleet: &Arc<Fleet>) {
+        let gauge = |name: &'static str, description: &'static str, of: fn(&PoolStats) -> usize| {
+            let fleet = fleet.clone();
+            self.meter()
+                .u64_observable_gauge(name)
+                .with_description(description)
+                .with_callback(move |gauge| {
+                    for (service, version, stats) in fleet.stats() {
+                        let labels = [
+                            KeyValue::new("service", service.to_string()),
+                            KeyValue::new("version", version.to_string()),
+                        ];
+                        gauge.observe(u64::try_from(of(&stats)).unwrap_or(u64::MAX), &labels);
+                    }
+                })
+                .build();
+        };
+        gauge("turnout.upstream.in_flight", "Calls on their way, without streams", |stats| stats.in_flight);
+        gauge("turnout.upstream.waiting", "Calls that wait for room", |stats| stats.waiting);
+        gauge("turnout.upstream.ejected", "Addresses that get no calls, because they failed", |stats| {
+            stats.endpoints.iter().filter(|one| one.circuit != Circuit::Closed).count()
+        });
+    }
+
+    /// Lets Prometheus see which generation serves, how many plans it has at hand, and how much each version
+    /// has to do.
+    pub fn watch_serving(&self, generations: &watch::Receiver<Option<Arc<Generation>>>, fleet: &Arc<Fleet>) {
+        self.watch_fleet(fleet);
         let meter = self.meter();
         let of = generations.clone();
         meter
@@ -123,6 +191,20 @@ impl Metrics {
     fn meter(&self) -> Meter {
         self.provider.meter("turnout")
     }
+}
+
+/// Takes a number about a source.
+type Told<'a> = &'a mut dyn FnMut(&SourceName, f64);
+
+fn each(hub: &Hub, tell: Told<'_>, value: impl Fn(&Freshness) -> f64) {
+    for (name, freshness) in hub.sources().borrow().iter() {
+        tell(name, value(freshness));
+    }
+}
+
+/// Exact up to 2^32, which nothing here comes near.
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn attributes(series: &Series) -> Vec<KeyValue> {
@@ -204,7 +286,9 @@ mod tests {
     use turnout_schema::graph::RootKind;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::execute::run::Outcome;
+    use crate::registry::Known;
     use crate::upstream::Worker;
 
     fn metrics() -> Metrics {
@@ -249,10 +333,41 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_is_not_heard_shows_with_its_age() {
+        let (metrics, clock) = (metrics(), Clock::start());
+        let hub = Arc::new(Hub::new(vec![SourceName::own()], Known::default(), clock));
+        metrics.watch_sources(&hub);
+        let freshness = |state| Freshness {
+            backend: "etcd",
+            layout: "native",
+            state,
+            synced_at: None,
+            heard_at: None,
+            revision: 7,
+            relists: 3,
+            entries: 12,
+        };
+        hub.hears(&SourceName::own(), freshness(Hearing::Live));
+        hub.hears(&"shop".parse().unwrap(), freshness(Hearing::Stale("gone".to_owned())));
+        let text = metrics.render();
+        for line in [
+            "turnout_registry_source_live{source=\"shop\"} 0",
+            "turnout_registry_source_live{source=\"turnout\"} 1",
+            "turnout_registry_source_stale_seconds{source=\"turnout\"} 0",
+            "turnout_registry_source_relists{source=\"shop\"} 3",
+            "turnout_registry_source_entries{source=\"shop\"} 12",
+            "turnout_registry_source_unreadable{source=\"shop\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("turnout_registry_source_stale_seconds{source=\"shop\"} 0\n"), "{text}");
+    }
+
+    #[test]
     fn without_a_generation_its_number_is_zero() {
         let metrics = metrics();
         let (_generations, now) = watch::channel(None);
-        metrics.watch_generation(&now);
+        metrics.watch_serving(&now, &Arc::new(Fleet::idle()));
         let text = metrics.render();
         for line in ["turnout_generation 0", "turnout_plans 0"] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

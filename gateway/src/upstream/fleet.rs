@@ -45,6 +45,8 @@ type Key = (ServiceName, Version);
 pub struct Fleet {
     common: Common,
     pools: Mutex<BTreeMap<Key, Arc<Pool>>>,
+    /// What was taken up last. Taken before `pools`.
+    applied: Mutex<Snapshot>,
     /// The longest that one call may take, where the operator said so. Taken after `pools`.
     timeouts: Mutex<BTreeMap<ServiceName, Duration>>,
 }
@@ -59,7 +61,7 @@ impl Fleet {
             seed: settings.seed,
             epoch: Instant::now(),
         };
-        Fleet { common, pools: Mutex::default(), timeouts: Mutex::default() }
+        Fleet { common, pools: Mutex::default(), applied: Mutex::default(), timeouts: Mutex::default() }
     }
 
     /// One for tests that call nobody.
@@ -90,23 +92,28 @@ impl Fleet {
     }
 
     /// Takes up who is registered now. Instances that stay keep their connections and what is known of them.
+    /// Services that are as before cost nothing.
     pub fn apply(&self, snapshot: &Snapshot) {
-        let mut registered: BTreeMap<Key, Vec<&Registered>> = BTreeMap::new();
-        for one in snapshot.instances() {
-            let key = (one.instance.service.clone(), one.instance.version.clone());
-            registered.entry(key).or_default().push(one);
-        }
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pools = self.pools();
-        for (key, pool) in pools.iter() {
-            pool.apply(registered.remove(key).as_deref().unwrap_or_default());
-        }
-        for (key, registered) in registered {
-            let pool = self.make(&key);
-            pool.apply(&registered);
-            pools.insert(key, pool);
+        for service in snapshot.changed(&applied) {
+            let mut registered: BTreeMap<&Version, Vec<&Registered>> = BTreeMap::new();
+            for one in snapshot.service(service).into_iter().flat_map(|service| service.instances.values()) {
+                registered.entry(&one.instance.version).or_default().push(one);
+            }
+            for ((_, version), pool) in pools.iter().filter(|((of, _), _)| of == service) {
+                pool.apply(registered.remove(version).as_deref().unwrap_or_default());
+            }
+            for (version, registered) in registered {
+                let key = (service.clone(), version.clone());
+                let pool = self.make(&key);
+                pool.apply(&registered);
+                pools.insert(key, pool);
+            }
         }
         // Nobody can take one up meanwhile: that needs the lock.
         pools.retain(|_, pool| Arc::strong_count(pool) > 1 || !pool.is_empty());
+        *applied = snapshot.clone();
     }
 
     /// The pool of a version; an empty one when nobody runs it, which fills when somebody comes.

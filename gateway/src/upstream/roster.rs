@@ -6,6 +6,7 @@
 //! weight of zero means no calls unless all have it. Whose breaker is open is passed over, but somebody is
 //! always found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,33 @@ pub(super) struct Member {
     /// Its instance's standing.
     pub(super) standing: Standing,
     weight: u32,
+}
+
+impl Member {
+    /// An address of an instance, with its endpoint if that is known already. `None` for one that cannot be called.
+    fn of(
+        registered: &Registered,
+        address: &Address,
+        known: &BTreeMap<&Identity, &Arc<Endpoint>>,
+        equipment: &Equipment,
+    ) -> Option<Member> {
+        let instance = &registered.instance;
+        let identity =
+            Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
+        let endpoint = match known.get(&identity) {
+            Some(endpoint) => Arc::clone(endpoint),
+            None => {
+                let Some(target) = Target::of(address, &equipment.tls) else {
+                    tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
+                    return None;
+                };
+                Arc::new(Endpoint::new(identity, target, equipment.workers))
+            }
+        };
+        let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
+        Some(Member { endpoint, standing: registered.standing(), weight })
+    }
 }
 
 /// What new endpoints are made with.
@@ -72,10 +100,12 @@ pub(super) struct Search<'a> {
 impl Roster {
     /// The roster after a change: these are registered now.
     pub(super) fn next(&self, registered: &[&Registered], equipment: &Equipment) -> Roster {
+        let known: BTreeMap<&Identity, &Arc<Endpoint>> =
+            self.members.iter().map(|member| (member.endpoint.identity(), &member.endpoint)).collect();
         let members: Vec<Member> = registered
             .iter()
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
-            .filter_map(|(registered, address)| self.member(registered, address, equipment))
+            .filter_map(|(registered, address)| Member::of(registered, address, &known, equipment))
             .collect();
         let best = members.iter().filter_map(|member| turn(member.standing)).min();
         let able = || members.iter().filter(move |member| best.is_some() && turn(member.standing) == best);
@@ -86,26 +116,6 @@ impl Roster {
             .map(|member| member.endpoint.clone())
             .collect();
         Roster { members, takers }
-    }
-
-    fn member(&self, registered: &Registered, address: &Address, equipment: &Equipment) -> Option<Member> {
-        let instance = &registered.instance;
-        let identity =
-            Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
-        let known = self.members.iter().find(|member| *member.endpoint.identity() == identity);
-        let endpoint = match known {
-            Some(member) => member.endpoint.clone(),
-            None => {
-                let Some(target) = Target::of(address, &equipment.tls) else {
-                    tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
-                    return None;
-                };
-                Arc::new(Endpoint::new(identity, target, equipment.workers))
-            }
-        };
-        let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
-        let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
-        Some(Member { endpoint, standing: registered.standing(), weight })
     }
 
     /// All that are registered.

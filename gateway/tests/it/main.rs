@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
+mod commands;
 #[path = "../../src/registry/etcd/testing.rs"]
 mod etcd;
 mod etcd_calls;
@@ -12,6 +13,7 @@ mod etcd_follow;
 mod fault_server;
 mod faults;
 mod gateway;
+mod generations;
 mod hostile;
 mod http;
 mod kill;

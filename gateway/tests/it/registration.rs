@@ -29,7 +29,8 @@ async fn a_service_registers_stays_drains_and_goes() {
     let path = instance("catalog", "a");
     let granted = gateway.put(&format!("{path}?ttl=30"), body("1.4.0", &digest).to_string()).await.json();
     assert_eq!((granted["ttl"].clone(), granted["heartbeat"].clone()), (json!(30), json!(10)));
-    assert_eq!(granted["findings"], json!([]));
+    assert_eq!(granted["findings"].as_array().unwrap().len(), 1, "{granted}");
+    assert_eq!(granted["findings"][0]["code"], "NOTHING_PUBLIC");
     let lease = granted["lease"].as_str().unwrap();
     let beat = gateway.call(Method::POST, &format!("/registry/v1/leases/{lease}/keepalive"), "").await;
     assert_eq!(beat.json(), json!({ "lease": lease, "ttl": 30 }));

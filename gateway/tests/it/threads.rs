@@ -33,7 +33,9 @@ struct Port {
 
 fn open(gateway: &Gateway, threads: Threads) -> Port {
     let ending = Ending { stop: CancellationToken::new(), abort: CancellationToken::new() };
-    let health = Health { stop: ending.stop.clone(), registry: gateway.app().registry().clone() };
+    let (_, reports) = watch::channel(Arc::default());
+    let registry = gateway.app().registry().clone();
+    let health = Health { stop: ending.stop.clone(), registry, reports };
     let config = read(&Sources::default()).unwrap().config;
     let (_, settings) = watch::channel(Arc::new(Settings::of(&config)));
     let (generations, newest) = watch::channel(None);

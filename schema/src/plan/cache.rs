@@ -4,9 +4,10 @@
 //! Looking one up copies nothing: the text is only hashed and compared. The key is the text as the caller
 //! has it, so that a document can be found before it is unescaped; two spellings of one document are two
 //! entries. A cache belongs to one graph and dies with it, so nothing is ever invalidated. It is bounded in
-//! plans and in bytes, as strangers choose what is put in: when it is full, the plans that nobody asked for since the last time it was full go first, so that
-//! a stream of documents that are sent once cannot push out those that are sent always. Sharing it among
-//! threads is the caller's business; looking up needs no more than `&self`.
+//! plans and in bytes, as strangers choose what is put in: when it is full, the plans that nobody asked for
+//! since the last time it was full go first, so that a stream of documents that are sent once cannot push out
+//! those that are sent always. Sharing it among threads is the caller's business; looking up needs no more
+//! than `&self`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +74,13 @@ impl<P> Cache<P> {
         self.plans += 1;
         self.bytes += bytes;
         plan
+    }
+
+    /// All plans with their texts and operations, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>, &Arc<P>)> {
+        self.by_text.iter().flat_map(|(text, entries)| {
+            entries.iter().map(|entry| (text.as_ref(), entry.operation.as_deref(), &entry.plan))
+        })
     }
 
     /// How many plans there are.
@@ -167,6 +175,17 @@ mod tests {
             assert_eq!(cache.len(), counted);
         }
         assert!(!cache.is_empty() && cache.len() <= 4);
+    }
+
+    #[test]
+    fn all_plans_can_be_told() {
+        let mut cache = Cache::new(8, BYTES_MAX);
+        for (text, operation) in [("a", None), ("a", Some("A")), ("b", None)] {
+            cache.put(text, operation, Arc::new(()), 0);
+        }
+        let mut told: Vec<_> = cache.iter().map(|(text, operation, _)| (text, operation)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("a", None), ("a", Some("A")), ("b", None)]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What one event costs among 2 000 instances.
 //!
-//! Optimised, on this project's machine in 2026-11: 7 µs in the table and 4 µs in the snapshot with 200 services,
-//! 9 µs and 140 µs when all are of one service, whose map is copied; 16 µs in the table while all of them vanish;
-//! 1.3 ms to look at 2 000 who are in doubt. The bounds are wider by far, because this runs unoptimised and beside
-//! other tests: they find what grows with the square of something.
+//! Optimised, on this project's machine in 2026-11: 7 µs in the table and 4 µs in the snapshot with 200
+//! services, 9 µs and 140 µs when all are of one service, whose map is copied; 16 µs in the table while all
+//! of them vanish; 1.3 ms to look at 2 000 who are in doubt. The bounds are wider by far, because this runs
+//! unoptimised and beside other tests: they find what grows with the square of something.
 
 #![expect(clippy::disallowed_methods, reason = "what is measured here is time")]
 
@@ -19,9 +19,7 @@ const INSTANCES: usize = 2000;
 struct Costs {
     table: Table,
     snapshot: Snapshot,
-    events: usize,
-    in_table: Duration,
-    in_snapshot: Duration,
+    took: Vec<(Duration, Duration)>,
 }
 
 impl Costs {
@@ -29,8 +27,7 @@ impl Costs {
     fn new(services: usize) -> (Costs, Vec<String>) {
         let names: Vec<String> = (0..INSTANCES).map(|at| format!("s{}/{at}", at % services)).collect();
         let table = Table::new(vec![source("first")], Vec::new());
-        let (in_table, in_snapshot) = Default::default();
-        let mut costs = Costs { table, snapshot: Snapshot::default(), events: 0, in_table, in_snapshot };
+        let mut costs = Costs { table, snapshot: Snapshot::default(), took: Vec::new() };
         let entry = |name: &String| (name.clone(), Said::Instance(said(&source("first"), name)));
         costs.take(Input::Listed(source("first"), names.iter().map(entry).collect()));
         assert_eq!(costs.snapshot.instances().count(), INSTANCES);
@@ -42,21 +39,21 @@ impl Costs {
         let events = self.table.take(input, Duration::from_secs(1));
         let told = Instant::now();
         self.snapshot = self.snapshot.fold(&events);
-        self.in_table += told - began;
-        self.in_snapshot += told.elapsed();
-        self.events += 1;
+        self.took.push((told - began, told.elapsed()));
     }
 
+    /// What the median event took since this was asked last: a few of them waited for a core.
     fn each(&mut self) -> (Duration, Duration) {
-        let events = u32::try_from(std::mem::take(&mut self.events)).unwrap();
-        (std::mem::take(&mut self.in_table) / events, std::mem::take(&mut self.in_snapshot) / events)
+        let mut took = std::mem::take(&mut self.took);
+        took.sort_by_key(|(table, snapshot)| *table + *snapshot);
+        took[took.len() / 2]
     }
 }
 
 fn check(services: usize) {
     let (mut costs, names) = Costs::new(services);
     let (table, snapshot) = costs.each();
-    assert!(table + snapshot < Duration::from_secs(2), "a listing costs {table:?} and {snapshot:?}");
+    assert!(table + snapshot < Duration::from_secs(5), "a listing costs {table:?} and {snapshot:?}");
     let key = |at: usize| names[at % INSTANCES].clone();
     for at in (0..INSTANCES).step_by(7) {
         costs.take(Input::Heard(source("first"), key(at), Presence::Silent));
@@ -67,20 +64,20 @@ fn check(services: usize) {
         costs.take(Input::Put(source("first"), key(at), Said::Instance(other)));
     }
     let (table, snapshot) = costs.each();
-    assert!(table + snapshot < Duration::from_millis(5), "an event costs {table:?} and {snapshot:?}");
+    assert!(table + snapshot < Duration::from_millis(10), "an event costs {table:?} and {snapshot:?}");
     for at in 0..INSTANCES {
         costs.take(Input::Removed(source("first"), key(at), Expired));
     }
     let (table, snapshot) = costs.each();
     assert!(
-        table + snapshot < Duration::from_millis(5),
+        table + snapshot < Duration::from_millis(10),
         "one of many losses costs {table:?} and {snapshot:?}"
     );
     let began = Instant::now();
     costs.table.step(Duration::from_secs(2));
     let probes = costs.table.probes(Duration::from_secs(2));
     let took = began.elapsed();
-    assert!(took < Duration::from_millis(200), "a look at all who are in doubt costs {took:?}");
+    assert!(took < Duration::from_secs(1), "a look at all who are in doubt costs {took:?}");
     for probed in probes {
         let (service, id) = name(&probed);
         costs.take(Input::Probed(service, id, Answered::No));

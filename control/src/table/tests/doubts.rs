@@ -186,3 +186,36 @@ fn those_who_went_together_are_not_tried_together_for_ever() {
     world.now = std::time::Duration::from_millis(2200);
     assert_eq!(world.probes().len(), 50 - half);
 }
+
+#[test]
+fn a_key_without_a_lease_that_a_crash_left_behind_leaves_the_rotation_and_is_not_removed() {
+    let mut world = World::new();
+    world.put_all("first", &["catalog/a unleased", "catalog/b unleased", "catalog/c"]);
+    let dead = |name: &str| if name == "catalog/a" { No } else { Yes };
+    assert_eq!(world.live_until(600, dead), "2s: catalog/a silent");
+    assert_eq!(world.list("first", &["catalog/a unleased", "catalog/b unleased", "catalog/c"]), "");
+    assert_eq!(world.shows(), "catalog/a first suspect, catalog/b first up, catalog/c first up");
+    let events = world.live_until(620, |_| Yes);
+    assert!(events.ends_with("catalog/a here"), "{events}");
+}
+
+#[test]
+fn another_process_without_a_lease_begins_anew() {
+    let mut world = World::new();
+    world.put("first", "k", "catalog/a unleased");
+    world.live_until(5, |_| No);
+    assert_eq!(world.shows(), "catalog/a first suspect");
+    assert_eq!(world.put("first", "k", "catalog/a unleased at 81"), "up catalog/a");
+    assert_eq!(world.shows(), "catalog/a first up");
+    assert_eq!(world.put("first", "k", "catalog/a at 81"), "up catalog/a");
+    assert_eq!(world.live_until(100, |_| No), "", "who has a lease is not tried");
+}
+
+#[test]
+fn who_has_no_lease_and_is_removed_is_in_doubt_like_others() {
+    let mut world = World::new();
+    world.put_all("first", &["catalog/a unleased", "catalog/b"]);
+    world.live_until(3, |_| Yes);
+    assert_eq!(world.remove("first", "catalog/a", Unknown), "catalog/a missing");
+    assert_eq!(world.live_until(10, |_| No), "5s: down catalog/a lost");
+}

@@ -1,9 +1,9 @@
 //! A table with the snapshot that follows it, told in short words, and what must hold after each of them.
 //!
-//! An instance is written `catalog/a` or `catalog/a@1.5.0`, with ` at PORT`, ` drains`, ` weighs N` or
-//! ` schema NAME` after it. What is answered are the events, in order: `up catalog/a`, `catalog/a missing`,
-//! `down catalog/a lost`, `version catalog 1.5.0`. After every word the snapshot must be what the table shows,
-//! and every event must have changed it.
+//! An instance is written `catalog/a` or `catalog/a@1.5.0`, and after it ` at PORT`, ` drains`, ` weighs N`,
+//! ` unleased`, ` lives SECONDS` or ` schema NAME`. What is answered are the events, in order:
+//! `up catalog/a`, `catalog/a missing`, `down catalog/a lost`, `version catalog 1.5.0`. After every word the
+//! snapshot must be what the table shows, and every event must have changed it.
 
 mod bounds;
 mod cost;
@@ -48,6 +48,7 @@ pub(super) fn said(source: &SourceName, text: &str) -> Registered {
             "at" => instance.endpoints[0].port = words.next().unwrap().parse().unwrap(),
             "drains" => instance.intent = Intent::Draining,
             "weighs" => instance.weight = words.next().unwrap().parse().unwrap(),
+            "unleased" => said.lease = None,
             "lives" => said.ttl_s = words.next().unwrap().parse().unwrap(),
             "schema" => {
                 let digest = Digest::of(words.next().unwrap().as_bytes());

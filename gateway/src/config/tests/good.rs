@@ -261,6 +261,18 @@ services:
 }
 
 #[test]
+fn the_examples_of_the_page_on_registration_are_read() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/registration.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+    assert_eq!(blocks.len(), 2);
+    let layouts = blocks.into_iter().flat_map(|block| config(block).registry.sources);
+    let layouts: Vec<&str> = layouts.map(|source| source.source.layout.as_str()).collect();
+    assert_eq!(layouts, ["kratos-etcd", "todolist", "plain"]);
+}
+
+#[test]
 fn a_source_is_fixed_at_a_start_and_policy_is_not() {
     let with = |prefix: &str, version: &str| {
         let source = format!("layout: kratos-etcd, endpoints: ['http://e:1'], prefix: {prefix}");

@@ -55,31 +55,46 @@ pub enum OpenError {
     File(#[from] sqlite::Error),
 }
 
-/// Takes a data directory for this process, for as long as the answer lives; makes it when it is missing.
-/// Blocks.
-pub fn hold(directory: &Path) -> Result<File, OpenError> {
-    let at = |error| OpenError::Directory(directory.to_owned(), error);
-    std::fs::create_dir_all(directory).map_err(at)?;
-    let lock = File::create(directory.join("lock")).map_err(at)?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
-        TryLockError::Error(error) => at(error),
-    })?;
-    Ok(lock)
-}
-
 /// The file, open and locked, before anybody uses it.
 pub struct Opened {
     file: Sqlite,
     known: Snapshot,
     records: Records,
-    lock: File,
+    lock: Lock,
+}
+
+/// Held for the life of a process that uses a data directory, so that two never write one file.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Takes a directory, which is made when it is missing. Blocks.
+    pub fn take(directory: &Path) -> Result<Lock, OpenError> {
+        let at = |error| OpenError::Directory(directory.to_owned(), error);
+        std::fs::create_dir_all(directory).map_err(at)?;
+        let file = File::create(directory.join("lock")).map_err(at)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::Taken(directory.to_owned()),
+            TryLockError::Error(error) => at(error),
+        })?;
+        Ok(Lock(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing would not be enough: a process that is just being started may have the file too, until it is
+    /// another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the data directory was not unlocked");
+        }
+    }
 }
 
 impl Opened {
     /// Opens the registry in a directory, which is made when it is missing. Blocks.
     pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-        let lock = hold(directory)?;
+        let lock = Lock::take(directory)?;
         let file = Sqlite::open(&directory.join("registry.sqlite"))?;
         let (known, records) = (file.load()?, file.watched()?);
         Ok(Opened { file, known, records, lock })
@@ -128,8 +143,8 @@ pub struct Embedded {
     /// Changes while `held` is taken.
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
-    /// Held for the life of the process, so that two never write one file.
-    _lock: File,
+    /// The last to go.
+    _lock: Lock,
 }
 
 /// The file, and what it holds.

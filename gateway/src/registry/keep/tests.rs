@@ -183,7 +183,7 @@ async fn changes_are_kept_at_most_once_a_second_and_at_the_end() {
     let hub = Arc::new(Hub::new(ranked(), Known::default(), Clock::start()));
     let stop = CancellationToken::new();
     let mut keeper = tokio::task::JoinSet::new();
-    keeper.spawn(run(hub.clone(), directory.path().to_owned(), stop.clone()));
+    keeper.spawn(run(hub.clone(), ranked(), directory.path().to_owned(), stop.clone()));
     let entries = || load(directory.path(), &ranked(), Known::default()).entries.len();
     let tell = |number: usize| {
         let said = Said::Instance(Registered {
@@ -205,4 +205,30 @@ async fn changes_are_kept_at_most_once_a_second_and_at_the_end() {
     assert_eq!(entries(), 3);
     hub.tell(Input::Removed("legacy".parse().unwrap(), "1".to_owned(), Removal::Goodbye));
     assert_eq!(entries(), 3);
+}
+
+#[test]
+fn a_hub_starts_with_what_another_one_knew() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Hub::new(ranked(), Known::default(), Clock::start());
+    let legacy: SourceName = "legacy".parse().unwrap();
+    for number in [0, 20, 40] {
+        let said = Registered { presence: Presence::Here, refused: None, ..registered(number, "legacy") };
+        // Each at its own address, or they would be one.
+        let mut instance = instance(number);
+        instance.intent = Intent::Up;
+        instance.endpoints[0].port = u16::try_from(1000 + number).unwrap();
+        let said = Said::Instance(Registered { instance: Arc::new(instance), lease: None, ..said });
+        first.tell(Input::Put(legacy.clone(), format!("key/{number}"), said));
+    }
+    first.tell(Input::Removed(legacy, "key/20".to_owned(), Removal::Expired));
+    let presences = |hub: &Hub| -> Vec<_> {
+        hub.snapshot().instances().map(|one| (one.instance.id.to_string(), one.presence)).collect()
+    };
+    assert_eq!(presences(&first).len(), 3, "who may still answer is not gone");
+    write(directory.path(), &first.known()).unwrap();
+    let known = load(directory.path(), &ranked(), Known::default());
+    assert_eq!(known.entries.iter().filter(|(_, key, _)| key.starts_with("key/")).count(), 2);
+    let second = Hub::new(ranked(), known, Clock::start());
+    assert_eq!(presences(&second), presences(&first));
 }

@@ -129,6 +129,18 @@ pub struct Cached {
     cache: Arc<Cache>,
 }
 
+/// A store with a cache before it, in a directory; without one, when the directory cannot be used.
+pub async fn cached(store: Arc<dyn Store>, directory: PathBuf, clock: Clock) -> Arc<dyn Store> {
+    let opened = tokio::task::spawn_blocking(move || Cache::open(&directory, BYTES_MAX, clock)).await;
+    match opened.map_err(io::Error::other).flatten() {
+        Ok(cache) => Arc::new(Cached::new(store, cache)),
+        Err(error) => {
+            tracing::warn!(%error, "descriptors cannot be cached");
+            store
+        }
+    }
+}
+
 impl Cached {
     /// A store with a cache before it.
     pub fn new(store: Arc<dyn Store>, cache: Cache) -> Cached {

@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use cache::{Cache, Cached};
+pub use cache::{Cache, Cached, cached};
 pub use reflection::Asker;
 pub use resolver::{Findings, Resolver, new, run};
 use turnout_control::id::ServiceName;

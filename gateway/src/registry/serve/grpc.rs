@@ -51,7 +51,7 @@ impl registry_server::Registry for Grpc {
         caller.may_register(&raw.service)?;
         let terms = self.0.terms.borrow().clone();
         let registration = registration::read(&raw, &terms).map_err(Trouble::mistakes)?;
-        let granted = self.0.registry.store.register(registration).await.map_err(Trouble::from)?;
+        let granted = self.0.register(registration).await.map_err(Trouble::from)?;
         Ok(Response::new(RegisterResponse {
             lease: granted.lease.to_string(),
             ttl_seconds: granted.ttl_s.into(),

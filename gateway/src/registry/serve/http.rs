@@ -1,5 +1,6 @@
 //! The registration API over HTTP with JSON, made for a few lines of any language, or for curl.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{InstanceId, LeaseId, ServiceName};
 use turnout_control::layout;
@@ -22,7 +24,7 @@ use super::{Kind, Trouble};
 use crate::clock::rfc3339;
 use crate::http::access::Caller;
 use crate::http::body;
-
+use crate::reconcile::Report;
 use crate::registry::native::Native;
 use crate::registry::{Changes, Granted, Registry};
 
@@ -37,8 +39,10 @@ const WAIT_DEFAULT_S: u64 = 30;
 pub struct Registrar {
     /// Where registrations are kept.
     pub registry: Registry,
+    /// What is found about those that are taken.
+    pub reports: watch::Receiver<Arc<Report>>,
     /// Which are taken; may change while the gateway runs.
-    pub terms: tokio::sync::watch::Receiver<Terms>,
+    pub terms: watch::Receiver<Terms>,
     /// Ends waiting watchers when the gateway stops.
     pub stop: CancellationToken,
 }
@@ -114,7 +118,7 @@ async fn register(
     let unknown: Vec<Diagnostic> = native.unknown().map(layout::unknown_field).collect();
     let terms = at.terms.borrow().clone();
     let registration = native.read_as(&service, &id, ttl_s, &terms).map_err(Trouble::mistakes)?;
-    let mut granted = at.registry.store.register(registration).await?;
+    let mut granted = at.register(registration).await?;
     granted.findings.extend(unknown);
     Ok(Json(Granting::from(granted)).into_response())
 }

@@ -3,6 +3,7 @@
 //! Both say the same: they read what arrived, ask the registry, and write its answer. What an error
 //! means to a caller is one table, `Trouble`, from which either protocol takes its status.
 
+mod findings;
 mod grpc;
 mod http;
 

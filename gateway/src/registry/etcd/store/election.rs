@@ -65,6 +65,10 @@ impl Etcd {
         let (held, _) = self.cluster.get(&self.keys.leader(), Reading::Agreed).await?;
         if let Some(held) = held {
             self.follow_leader(Some(shown(&held.value)));
+            // Ours from before etcd was away; it could not be given back then.
+            if let (true, Some(lease)) = (held.value == self.name.as_bytes(), held.lease) {
+                self.cluster.lease_revoke(lease).await?;
+            }
             return Ok(None);
         }
         let (lease, key) = (value::new_number(), self.keys.leader());

@@ -4,10 +4,11 @@
 //! know is looked up here, many at a time. An instance that was written by no gateway is served like any other:
 //! whichever gateway sees it first binds its version.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use turnout_control::records::Kind;
 use turnout_control::registry::VersionRecord;
 use turnout_control::table::{Input, Removal};
 use turnout_control::watch::Entry;
+use turnout_schema::Digest;
 
 use super::Etcd;
 use super::value;
@@ -37,6 +39,8 @@ const TOGETHER: Duration = Duration::from_millis(15);
 const FAILED: Duration = Duration::from_secs(1);
 /// How many look-ups and bindings are on their way at once.
 const AT_ONCE: usize = 16;
+/// How many versions one transaction binds. etcd takes 128 operations.
+const TOGETHER_MAX: usize = 100;
 /// How many deltas are taken in before the hub is told.
 const BATCH: usize = 256;
 /// After so many ticks what no instance names any more is forgotten: a minute.
@@ -226,7 +230,8 @@ impl Etcd {
         if !wishes.schemas.is_empty() {
             self.look_up(&wishes).await?;
         }
-        let bindings = self.view().wishes(self.hub.clock().age()).bindings;
+        let mut bindings = self.view().wishes(self.hub.clock().age()).bindings;
+        self.bind_together(&mut bindings).await;
         let bound = iter(bindings).map(|(of, digest)| async move {
             let known = self.view().version(&of);
             (self.bind_if_open(&of, digest, known).await, of)
@@ -243,6 +248,30 @@ impl Etcd {
         }
         self.flush();
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Binds many versions that nobody bound before, and leaves those of a group in which somebody did.
+    async fn bind_together(&self, bindings: &mut BTreeMap<Of, Option<Digest>>) {
+        let now = self.hub.clock().now();
+        let known = |of: &Of| self.view().version(of).is_some();
+        let new: Vec<_> =
+            bindings.iter().filter(|(of, _)| !known(of)).map(|(of, digest)| (of.clone(), *digest)).collect();
+        for group in new.chunks(TOGETHER_MAX).filter(|group| group.len() > 1) {
+            let key = |of: &Of| self.keys.version(&of.0, &of.1);
+            let record = |digest| VersionRecord { digest, first_seen: now };
+            let absent = |(of, _): &(Of, _)| Compare::version(key(of), CompareOp::Equal, 0);
+            let put = |(of, digest): &(Of, _)| TxnOp::put(key(of), value::version(record(*digest)), None);
+            let when: Vec<_> = group.iter().map(absent).collect();
+            let then: Vec<_> = group.iter().map(put).collect();
+            let outcome = self.cluster.txn(Txn::new().when(when).and_then(then)).await;
+            if outcome.is_ok_and(|response| response.succeeded()) {
+                bindings.retain(|of, _| group.iter().all(|(bound, _)| bound != of));
+                self.turn(|view| {
+                    group.iter().for_each(|(of, digest)| view.learn(of.clone(), record(*digest)));
+                    Vec::new()
+                });
+            }
+        }
     }
 
     async fn look_up(&self, wishes: &Wishes) -> Result<(), Error> {

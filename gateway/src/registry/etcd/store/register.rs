@@ -243,7 +243,7 @@ impl Etcd {
         }
         let view = self.view();
         match view.kept_by(number) {
-            Some(kept) => Ok(Some(kept.ttl_s)),
+            Some(ttl_s) => Ok(Some(ttl_s)),
             None if view.is_complete() => Ok(None),
             None => Ok(Some(self.terms.borrow().ttl_s)),
         }

@@ -184,8 +184,16 @@ async fn what_others_write_is_served_and_binds_its_version() {
     for gateway in [&left, &right] {
         eventually("it left", || gateway.found("catalog", "a").is_none()).await;
     }
-    let versions = client.get(format!("{ROOT}/versions/bare/0.1.0"), None).await.unwrap();
-    assert_eq!(value::version_record(versions.kvs()[0].value()).unwrap().digest, None);
+    let written = async {
+        loop {
+            let found = client.get(format!("{ROOT}/versions/bare/0.1.0"), None).await.unwrap();
+            if let Some(pair) = found.kvs().first() {
+                return value::version_record(pair.value()).unwrap();
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), written).await.unwrap().digest, None);
     left.stop().await;
     right.stop().await;
 }
@@ -363,6 +371,47 @@ async fn while_etcd_is_away_what_was_heard_holds_and_writes_say_so() {
     println!("live {live:?} after etcd was back");
     store.register(registration("catalog", "b", "1.5.0", Some(digest))).await.unwrap();
     assert_eq!(gateway.standing("catalog", "b"), Some(Standing::Up));
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_etcd_harms_nobody() {
+    let Some(etcd) = testing::Etcd::one().await else { return };
+    let gateway = Gateway::start(&etcd, "one");
+    let mut client = etcd.client().await;
+    put(&mut client, "catalog/a", "1.5.0", None, None).await;
+    eventually("the good one", || gateway.standing("catalog", "a") == Some(Standing::Up)).await;
+    let mut ops = Vec::new();
+    for at in 0..1000_u32 {
+        let mut value = at.to_be_bytes().repeat(usize::try_from(at % 50).unwrap());
+        if at % 3 == 0 {
+            value = format!(r#"{{"version":"1.5.0","endpoints":[{{"url":"grpc://8.8.8.8:{at}"}}]}}"#).into();
+        }
+        let place = ["instances/catalog", "instances", "versions/catalog", "records/policy", "schemas/00"];
+        let mut key = format!("{ROOT}/{}/x{at}", place[at as usize % place.len()]).into_bytes();
+        if at % 7 == 0 {
+            key.extend([0xff, b'/', 0]);
+        }
+        ops.push(TxnOp::put(key, value, None));
+    }
+    ops.push(TxnOp::put(format!("{ROOT}/versions/catalog/2.0.0"), "[]", None));
+    for ops in ops.chunks(100) {
+        client.txn(Txn::new().and_then(ops)).await.unwrap();
+    }
+    put(&mut client, "catalog/b", "1.6.0", None, None).await;
+    eventually("the next good one", || gateway.standing("catalog", "b") == Some(Standing::Up)).await;
+    assert_eq!(gateway.standing("catalog", "a"), Some(Standing::Up));
+    let up = gateway.registry.snapshot().instances().filter(|of| of.standing() == Standing::Up).count();
+    assert_eq!(up, 2);
+    gateway.store("first").await;
+    let change = Change {
+        expected: BTreeMap::new(),
+        writes: [("policy/a".parse().unwrap(), Some("1".as_bytes().into()))].into(),
+    };
+    gateway.registry.store.change(change).await.unwrap();
+    // A version whose binding cannot be read is nobody's to bind.
+    let registered = gateway.registry.store.register(registration("catalog", "c", "2.0.0", None)).await;
+    assert!(matches!(registered, Err(Error::Unavailable(..))), "{registered:?}");
     gateway.stop().await;
 }
 

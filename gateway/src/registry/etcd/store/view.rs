@@ -53,8 +53,7 @@ pub(super) struct View {
     instances: BTreeMap<String, Held>,
     leases: HashMap<i64, String>,
     versions: BTreeMap<Of, VersionRecord>,
-    /// `None` when they are not stored.
-    schemas: HashMap<Digest, (Option<Arc<Vec<String>>>, Duration)>,
+    schemas: HashMap<Digest, LookedUp>,
     retired: BTreeSet<Of>,
     /// Versions whose instances name no descriptors, and that nobody wrote down yet.
     unrecorded: BTreeSet<Of>,
@@ -81,6 +80,14 @@ struct Held {
     read: Result<Registered, Diagnostic>,
     since: Duration,
     told: Option<Said>,
+}
+
+/// What is known of descriptors.
+#[derive(Debug)]
+struct LookedUp {
+    /// The protobuf services in them; `None` when they are not stored.
+    found: Option<Arc<Vec<String>>>,
+    at: Duration,
 }
 
 /// What can be said of an instance.
@@ -187,10 +194,10 @@ impl View {
     /// Whether descriptors are stored, and the protobuf services in them, as it was at this age.
     pub(super) fn looked_up(&mut self, digest: Digest, found: Option<Vec<String>>, age: Duration) {
         let found = found.map(Arc::new);
-        if self.schemas.get(&digest).is_none_or(|(known, _)| *known != found) {
+        if self.schemas.get(&digest).is_none_or(|known| known.found != found) {
             self.touch(|held| held.instance.schema.as_ref().is_some_and(|schema| schema.digest == digest));
         }
-        self.schemas.insert(digest, (found, age));
+        self.schemas.insert(digest, LookedUp { found, at: age });
     }
 
     /// Which versions are retired now.
@@ -277,7 +284,8 @@ impl View {
                 wishes.bindings.entry(of.clone()).or_insert(None);
             }
         }
-        let stale = self.schemas.iter().filter(|(_, (found, at))| found.is_none() && age >= *at + LOOK_AGAIN);
+        let stale =
+            self.schemas.iter().filter(|(_, known)| known.found.is_none() && age >= known.at + LOOK_AGAIN);
         wishes.schemas.extend(stale.map(|(digest, _)| *digest));
         wishes
     }
@@ -290,7 +298,7 @@ impl View {
             wishes.schemas.insert(schema.digest);
         }
         // What is not stored, or retired, must not decide what a version means.
-        let sound = known.is_some_and(|(found, _)| found.is_some()) && !self.retired.contains(&of);
+        let sound = known.is_some_and(|known| known.found.is_some()) && !self.retired.contains(&of);
         let open = self.versions.get(&of).is_none_or(|known| known.digest.is_none());
         if self.versions_listed && sound && open {
             wishes.bindings.insert(of, Some(schema.digest));
@@ -315,9 +323,11 @@ impl View {
         self.versions.get(of).copied()
     }
 
-    /// What instance a lease keeps.
-    pub(super) fn kept_by(&self, lease: i64) -> Option<&Registered> {
-        self.instances.get(self.leases.get(&lease)?)?.read.as_ref().ok()
+    /// The time to live of the entry that a lease keeps, also where it cannot be read any more; `None` when it
+    /// keeps nothing.
+    pub(super) fn kept_by(&self, lease: i64) -> Option<u16> {
+        let held = self.instances.get(self.leases.get(&lease)?)?;
+        Some(held.read.as_ref().map_or(self.terms.ttl_s, |read| read.ttl_s))
     }
 
     /// Whether an entry that was written at this revision, or one after it, was told.
@@ -378,9 +388,9 @@ impl View {
             None => Schema::Unnamed,
             Some(schema) => match self.schemas.get(&schema.digest) {
                 None => return Judged::Waits,
-                Some((None, _)) => Schema::Unknown,
-                Some((Some(_), _)) if bound.is_none() => return Judged::Waits,
-                Some((Some(services), _)) => Schema::Stored((**services).clone()),
+                Some(LookedUp { found: None, .. }) => Schema::Unknown,
+                Some(LookedUp { found: Some(_), .. }) if bound.is_none() => return Judged::Waits,
+                Some(LookedUp { found: Some(services), .. }) => Schema::Stored((**services).clone()),
             },
         };
         let service_life = if retired { ServiceLife::Retired } else { ServiceLife::Open };
@@ -407,4 +417,119 @@ fn waits(key: &str) -> Said {
 /// How an instance is called in the hub.
 pub(super) fn name(service: &ServiceName, id: &InstanceId) -> String {
     format!("{service}/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "/turnout/v1/instances";
+    const START: (Duration, Timestamp) = (Duration::ZERO, Timestamp(1));
+
+    fn view() -> View {
+        let mut view = View::new(
+            PREFIX.to_owned(),
+            Terms { allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ttl_s: 15 },
+        );
+        view.versions_are_listed();
+        view
+    }
+
+    fn entry(key: &str, written_at: u64, state: &str) -> Arc<Entry> {
+        let value = format!(
+            r#"{{"version":"1.5.0","endpoints":[{{"url":"grpc://127.0.0.1:1"}}],"state":"{state}",
+                "schema":{{"digest":"{}"}}}}"#,
+            digest()
+        );
+        let key = format!("{PREFIX}/{key}").into_bytes();
+        Arc::new(Entry { key, value: value.into(), lease: Some(7), created_at: written_at, written_at })
+    }
+
+    fn digest() -> Digest {
+        Digest::of(b"x")
+    }
+
+    fn of() -> Of {
+        ("catalog".parse().unwrap(), "1.5.0".parse().unwrap())
+    }
+
+    fn record() -> VersionRecord {
+        VersionRecord { digest: Some(digest()), first_seen: Timestamp(1) }
+    }
+
+    /// What was told, in short: `put catalog/a up`.
+    fn told(inputs: &[Input]) -> String {
+        let word = |said: &Said| match said {
+            Said::Instance(registered) => registered.standing().as_str(),
+            Said::Nothing => "nothing",
+            Said::Unreadable(why) => why.code,
+        };
+        let line = |input: &Input| match input {
+            Input::Listed(_, all) => {
+                let all: Vec<String> =
+                    all.iter().map(|(key, said)| format!(" {key} {}", word(said))).collect();
+                format!("listed{}", all.concat())
+            }
+            Input::Put(_, key, said) => format!("put {key} {}", word(said)),
+            Input::Removed(_, key, how) => format!("removed {key} {how:?}"),
+            Input::Version(service, version, _) => format!("version {service} {version}"),
+            Input::Heard(..) | Input::Probed(..) => "another".to_owned(),
+        };
+        inputs.iter().map(line).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn an_instance_waits_until_its_descriptors_and_its_binding_are_known() {
+        let mut view = view();
+        view.list(Vec::new(), START);
+        assert_eq!(told(&view.flush(Duration::ZERO)), "listed");
+        view.put(entry("catalog/a", 5, "up"), START);
+        assert_eq!(told(&view.flush(Duration::ZERO)), "");
+        assert_eq!(view.wishes(Duration::ZERO).schemas, [digest()].into());
+        view.looked_up(digest(), Some(vec!["shop.v1.Shop".into()]), Duration::ZERO);
+        assert_eq!(told(&view.flush(Duration::ZERO)), "");
+        assert_eq!(view.wishes(Duration::ZERO).bindings, [(of(), Some(digest()))].into());
+        view.learn(of(), record());
+        assert_eq!(told(&view.flush(Duration::ZERO)), "version catalog 1.5.0; put catalog/a up");
+        assert!(view.wishes(Duration::ZERO).is_empty() && view.told("catalog/a", 5));
+        view.put(entry("catalog/a", 4, "draining"), START);
+        assert_eq!(told(&view.flush(Duration::ZERO)), "", "older than what is known");
+    }
+
+    #[test]
+    fn one_that_waits_too_long_is_listed_as_that() {
+        let mut view = view();
+        view.list(vec![entry("catalog/a", 5, "up")], START);
+        assert_eq!(told(&view.flush(Duration::from_secs(1))), "");
+        assert_eq!(told(&view.flush(Duration::from_secs(2))), "listed catalog/a ENTRY_WAITS");
+        view.looked_up(digest(), None, Duration::from_secs(3));
+        assert_eq!(told(&view.flush(Duration::from_secs(3))), "put catalog/a refused");
+        assert!(view.wishes(Duration::from_secs(4)).is_empty());
+        assert_eq!(view.wishes(Duration::from_secs(5)).schemas, [digest()].into(), "looked for again");
+    }
+
+    #[test]
+    fn who_said_that_it_goes_says_goodbye_however_it_went() {
+        let mut view = view();
+        view.learn(of(), record());
+        view.looked_up(digest(), Some(Vec::new()), Duration::ZERO);
+        let (up, going) = (entry("catalog/a", 5, "up"), entry("catalog/b", 6, "draining"));
+        view.list(vec![up.clone(), going.clone()], START);
+        let listed = "version catalog 1.5.0; listed catalog/a up catalog/b draining";
+        assert_eq!(told(&view.flush(Duration::ZERO)), listed);
+        let gone =
+            [view.gone(&up, Removal::Expired), view.gone(&going, Removal::Expired)].map(Option::unwrap);
+        assert_eq!(told(&gone), "removed catalog/a Expired; removed catalog/b Goodbye");
+        assert_eq!(view.gone(&up, Removal::Expired), None);
+    }
+
+    #[test]
+    fn a_binding_stays_whatever_is_written_over_it() {
+        let mut view = view();
+        view.list(Vec::new(), START);
+        view.learn(of(), record());
+        view.learn(of(), VersionRecord { digest: Some(Digest::of(b"y")), ..record() });
+        assert_eq!(view.version(&of()), Some(record()));
+        assert_eq!(told(&view.flush(Duration::ZERO)), "version catalog 1.5.0; listed");
+    }
 }

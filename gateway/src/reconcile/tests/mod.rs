@@ -3,6 +3,10 @@
 //! Leases last longer than any test, and nobody ends them. Time is real, because the looks run on threads that
 //! a paused clock does not wait for; each test waits for a report and none sleeps.
 
+mod gateways;
+mod preview;
+mod seats;
+
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -256,7 +260,7 @@ async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
     assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
     let new = world.generation();
     assert_ne!(old.supergraph.digest, new.supergraph.digest);
-    assert_eq!(new.plans(), 0);
+    assert_eq!(new.plans(), 1, "what was asked of the old one is planned ahead");
     assert!(Arc::ptr_eq(&prepared, &old.prepare(raw, None, &Limits::RECOMMENDED).unwrap()));
     assert_eq!(old.callees[0].version.to_string(), "1.4.0");
     world.stop().await;
@@ -370,25 +374,31 @@ async fn what_an_operator_opens_appears_without_a_registration() {
 
 /// A service that serves well and says nothing about who may use it.
 fn plain() -> Vec<u8> {
-    let field = FieldDescriptorProto {
-        name: Some("name".into()),
-        number: Some(1),
+    finding("plain", &[("name", 1, Type::String)])
+}
+
+/// A service that finds a thing with these fields by one like it.
+fn finding(package: &str, fields: &[(&str, i32, Type)]) -> Vec<u8> {
+    let field = |(name, number, ty): &(&str, i32, Type)| FieldDescriptorProto {
+        name: Some((*name).into()),
+        number: Some(*number),
         label: Some(Label::Optional.into()),
-        r#type: Some(Type::String.into()),
+        r#type: Some((*ty).into()),
         ..Default::default()
     };
-    let thing = DescriptorProto { name: Some("Thing".into()), field: vec![field], ..Default::default() };
+    let fields = fields.iter().map(field).collect();
+    let thing = DescriptorProto { name: Some("Thing".into()), field: fields, ..Default::default() };
     let method = MethodDescriptorProto {
         name: Some("Find".into()),
-        input_type: Some(".plain.Thing".into()),
-        output_type: Some(".plain.Thing".into()),
+        input_type: Some(format!(".{package}.Thing")),
+        output_type: Some(format!(".{package}.Thing")),
         ..Default::default()
     };
     let service =
         ServiceDescriptorProto { name: Some("S".into()), method: vec![method], ..Default::default() };
     let file = FileDescriptorProto {
-        name: Some("plain.proto".into()),
-        package: Some("plain".into()),
+        name: Some(format!("{package}.proto")),
+        package: Some(package.into()),
         syntax: Some("proto3".into()),
         message_type: vec![thing],
         service: vec![service],
@@ -424,7 +434,9 @@ async fn a_version_that_offers_nothing_leaves_what_serves() {
     world.down("catalog", "a", lease).await;
     let after = world.seen().await;
     assert_eq!((members(&after), after.digest), (members(&before), before.digest));
-    assert!(codes(&after, turnout_schema::Severity::Error).contains(&"GRAPH_KEPT"), "{after:?}");
+    let errors = codes(&after, turnout_schema::Severity::Error);
+    assert_eq!(errors, ["PACKAGE_SERVICE_NO_DELETE", "GATE_REFUSED"]);
+    assert!(codes(&after, turnout_schema::Severity::Warning).contains(&"NO_INSTANCE"), "{after:?}");
     world.stop().await;
 }
 

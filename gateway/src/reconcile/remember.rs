@@ -1,0 +1,115 @@
+//! Writes down for all gateways what was decided, before it serves.
+//!
+//! By compare-and-set: who decided from an old record decides anew. Two gateways that see different things
+//! for long must not write over each other for ever, so each writes a few times for what it sees and then
+//! follows. Nothing is written while something is unknown: the store does not answer, or a source was not
+//! heard yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use turnout_control::records::{Change, Expected};
+
+use super::contest::{Candidate, Contests};
+use super::kept::{self, Kept};
+use super::pass::{Composer, Decision, Made, Outcome};
+use crate::registry::{Error, Hearing, Registry};
+use crate::telemetry::chain;
+
+/// How often the record is written for the same registrations.
+const WRITES_MAX: u32 = 8;
+
+/// How long what another gateway wrote may take until it is seen here.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remembered {
+    /// All gateways know it, or there was nothing new.
+    Done,
+    /// Another gateway wrote meanwhile: decide anew.
+    Overtaken,
+    /// Not yet.
+    Later,
+    /// It cannot be written, or not by this gateway.
+    Never,
+}
+
+impl Composer {
+    /// Writes down what was decided, if it is new. Blocks.
+    pub(super) fn remember(
+        &mut self,
+        registry: &Registry,
+        (contests, decision): (&Contests, &Decision),
+        made: &Made,
+    ) -> Remembered {
+        if self.memory.trouble.is_some() {
+            return Remembered::Never;
+        }
+        let kept = self.to_keep(contests, decision, made);
+        if matches!(made.graph, Outcome::Nothing) || kept == self.memory.stored {
+            return Remembered::Done;
+        }
+        let starting = |registry: &Registry| {
+            let sources = registry.hub.sources().borrow().clone();
+            sources.values().any(|source| source.state == Hearing::Starting)
+        };
+        if decision.is_unsure() || starting(registry) {
+            return Remembered::Later;
+        }
+        if !self.may_write(contests) {
+            tracing::debug!("another gateway sees other registrations, and writes the locks");
+            return Remembered::Never;
+        }
+        match kept::write(&kept) {
+            Ok(bytes) => self.write(registry, kept, bytes),
+            Err(error) => {
+                self.memory.trouble = Some(error);
+                Remembered::Never
+            }
+        }
+    }
+
+    fn may_write(&mut self, contests: &Contests) -> bool {
+        let entrants = contests.values().flat_map(|contest| &contest.entrants);
+        let mut seen: Vec<(Candidate, bool)> =
+            entrants.map(|entrant| (entrant.candidate.clone(), entrant.runs)).collect();
+        seen.sort();
+        seen.dedup();
+        if self.writes.0 != seen {
+            self.writes = (seen, 0);
+        }
+        self.writes.1 += 1;
+        self.writes.1 <= WRITES_MAX
+    }
+
+    fn write(&mut self, registry: &Registry, kept: Kept, bytes: Arc<[u8]>) -> Remembered {
+        let (key, known) = (kept::key(), self.memory.revision());
+        let expected = known.map_or(Expected::Absent, Expected::At);
+        let change = Change {
+            expected: [(key.clone(), expected)].into(),
+            writes: [(key.clone(), Some(bytes))].into(),
+        };
+        let runtime = Handle::current();
+        match runtime.block_on(registry.store.change(change)) {
+            Ok(revision) => {
+                self.memory.written(revision, kept);
+                Remembered::Done
+            }
+            Err(Error::Conflict(_)) => {
+                let mut records = registry.store.records();
+                let newer = records.wait_for(|records| records.seen(&key) != expected);
+                match runtime.block_on(async { timeout(CATCH_UP, newer).await.map(|seen| seen.is_ok()) }) {
+                    Ok(true) => Remembered::Overtaken,
+                    Ok(false) | Err(_) => Remembered::Later,
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "who has which name is not written down yet");
+                Remembered::Later
+            }
+        }
+    }
+}

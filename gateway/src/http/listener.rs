@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use futures_util::FutureExt;
 use http::Request;
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -45,6 +47,12 @@ const PREFACE_LOOK: Duration = Duration::from_millis(50);
 const UNREAD_MAX: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 32 << 10;
+/// After the stop: how long nobody has to come for the end, and how long it waits for that at most. Whoever
+/// stands before gateways looks at readiness once a second or so.
+const QUIET: Duration = Duration::from_millis(100);
+const QUIET_MAX: Duration = Duration::from_secs(2);
+/// After the stop: until a connection that has said nothing yet is closed. Its request may be on the way.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
 /// After accept fails, usually because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -112,44 +120,56 @@ impl Listener {
         Listener { socket, door, places, name }
     }
 
-    /// Accepts until it is told to stop; then asks each connection to finish what it has. Connections
-    /// live on `connections`.
+    /// Accepts until it is told to stop; then asks each connection to finish what it has. Who stands before
+    /// the gateway learns of the stop by readiness, and a little later, so those who still come are answered
+    /// until nobody comes any more. Connections live on `connections`.
     pub async fn run(self, connections: TaskTracker, ending: Ending) {
         loop {
-            let accepted = tokio::select! {
-                () = ending.stop.cancelled() => return,
-                accepted = self.socket.accept() => accepted,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(listener = self.name, %error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let place = tokio::select! {
-                () = ending.stop.cancelled() => return,
-                place = self.places.0.clone().acquire_owned() => place,
-            };
-            let Ok(place) = place else { return };
-            let (door, ending) = (self.door.clone(), ending.clone());
-            connections.spawn(async move {
-                connection(stream, peer, door, ending).await;
-                drop(place);
-            });
+            tokio::select! {
+                biased;
+                () = ending.stop.cancelled() => break,
+                () = self.take(&connections, &ending) => {}
+            }
         }
+        let latecomers = async { while timeout(QUIET, self.take(&connections, &ending)).await.is_ok() {} };
+        if timeout(QUIET_MAX, latecomers).await.is_err() {
+            tracing::debug!(listener = self.name, "connections still come, and are refused from now on");
+        }
+        // Those whom the kernel has accepted already.
+        while self.take(&connections, &ending).now_or_never().is_some() {}
+    }
+
+    /// Takes the next connection.
+    async fn take(&self, connections: &TaskTracker, ending: &Ending) {
+        // A place first: a connection that was accepted must not be dropped for want of one.
+        let Ok(place) = self.places.0.clone().acquire_owned().await else { return };
+        let (stream, peer) = match self.socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(listener = self.name, %error, "cannot accept a connection");
+                return tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        };
+        let (door, ending) = (self.door.clone(), ending.clone());
+        connections.spawn(async move {
+            connection(stream, peer, door, ending).await;
+            drop(place);
+        });
     }
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, door: Door, ending: Ending) {
     // The server behind this tells them apart too, and waits for that without a limit.
+    let last = async {
+        ending.stop.cancelled().await;
+        tokio::time::sleep(FIRST_WORDS).await;
+    };
     tokio::select! {
-        shown = tokio::time::timeout(PROTOCOL_TIMEOUT, protocol_shows(&stream)) => match shown {
+        shown = timeout(PROTOCOL_TIMEOUT, protocol_shows(&stream)) => match shown {
             Ok(true) => {}
             Ok(false) | Err(_) => return,
         },
-        () = ending.stop.cancelled() => return,
+        () = last => return,
     }
     if let Err(error) = tune(&stream) {
         tracing::debug!(%peer, %error, "a connection was not set up");
@@ -288,7 +308,7 @@ mod tests {
         let mut stream = stream;
         let chunk = vec![0; 1 << 20];
         let filled = async { while stream.write_all(&chunk).await.is_ok() {} };
-        tokio::time::timeout(Duration::from_secs(20), filled).await.expect("it is given up");
+        timeout(Duration::from_secs(20), filled).await.expect("it is given up");
     }
 
     #[tokio::test]
@@ -321,5 +341,29 @@ mod tests {
         tasks.wait().await;
         assert_eq!(told.recv().await, Some("dropped"));
         assert_eq!(socket.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_others_learn_of_the_stop_is_answered() {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let routes = Router::new().route("/", get(|| async { "here" }));
+        let listener = Listener::new("test", socket, Door::Admin(routes), Places::of_a_port());
+        let (tasks, ending) = (TaskTracker::new(), ending());
+        tasks.spawn(listener.run(tasks.clone(), ending.clone()));
+        // This one connects before the stop and speaks after it, the others come after it.
+        let mut early = TcpStream::connect(address).await.unwrap();
+        tokio::task::yield_now().await;
+        ending.stop.cancel();
+        tasks.close();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        early.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        for mut socket in [early, ask(address).await, ask(address).await] {
+            let mut answer = String::new();
+            timeout(Duration::from_secs(10), socket.read_to_string(&mut answer)).await.unwrap().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer:?}");
+        }
+        timeout(Duration::from_secs(10), tasks.wait()).await.unwrap();
+        TcpStream::connect(address).await.unwrap_err();
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use turnout_control::id::SourceName;
 use turnout_control::records::{Change, Expected};
 
 use super::contest::{Candidate, Contests};
@@ -37,6 +38,14 @@ pub(super) enum Remembered {
     Never,
 }
 
+/// Whether the store answers, and all other sources were heard. A store that is not heard is not written
+/// either: what waits for it in vain does not serve meanwhile.
+fn all_heard(registry: &Registry) -> bool {
+    let sources = registry.hub.sources().borrow().clone();
+    sources.get(&SourceName::own()).is_some_and(|own| own.state == Hearing::Live)
+        && sources.values().all(|source| source.state != Hearing::Starting)
+}
+
 impl Composer {
     /// Writes down what was decided, if it is new. Blocks.
     pub(super) fn remember(
@@ -52,11 +61,7 @@ impl Composer {
         if matches!(made.graph, Outcome::Nothing) || kept == self.memory.stored {
             return Remembered::Done;
         }
-        let starting = |registry: &Registry| {
-            let sources = registry.hub.sources().borrow().clone();
-            sources.values().any(|source| source.state == Hearing::Starting)
-        };
-        if decision.is_unsure() || starting(registry) {
+        if decision.is_unsure() || !all_heard(registry) {
             return Remembered::Later;
         }
         if !self.may_write(contests) {

@@ -16,7 +16,7 @@ use turnout_control::table::{Input, Removal, Said};
 
 use super::*;
 use crate::reconcile::contest::Candidate;
-use crate::registry::{Blob, Error, Granted, Hub, Known, Leadership, Store, Stored};
+use crate::registry::{Blob, Error, Freshness, Granted, Hearing, Hub, Known, Leadership, Store, Stored};
 
 /// A store that can be away.
 #[derive(Debug)]
@@ -133,6 +133,7 @@ impl Cluster {
     /// A gateway that knows nobody yet.
     pub(super) fn gateway(&self) -> Gateway {
         let hub = Hub::new(vec![SourceName::own()], Known::default(), Clock::start());
+        hub.hears(&SourceName::own(), heard());
         let registry = Registry { store: self.store.clone(), hub: Arc::new(hub) };
         Gateway { registry, composer: Arc::default(), digest: None }
     }
@@ -216,6 +217,20 @@ impl Gateway {
 
 fn things(package: &str) -> Vec<u8> {
     finding(package, &[("name", 1, Type::String)])
+}
+
+/// A source that is heard well.
+fn heard() -> Freshness {
+    Freshness {
+        backend: "embedded",
+        layout: "native",
+        state: Hearing::Live,
+        synced_at: None,
+        heard_at: None,
+        revision: 0,
+        relists: 0,
+        entries: 0,
+    }
 }
 
 #[tokio::test]

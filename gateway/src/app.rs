@@ -106,6 +106,7 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let Serving { fleet, published, tasks } = serving(&read, &open, (&settings, &meters), &stop);
         telemetry.metrics().watch_serving(&published.generations, &fleet);
+        telemetry.metrics().watch_reports(&published.reports);
         let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,

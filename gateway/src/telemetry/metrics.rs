@@ -21,6 +21,7 @@ use turnout_control::registry::Standing;
 
 use super::meters::{Meters, Series, Timed};
 use crate::generation::Generation;
+use crate::reconcile::Report;
 use crate::registry::{Freshness, Hearing, Hub, Registry};
 use crate::upstream::fleet::Fleet;
 use crate::upstream::stats::{Circuit, PoolStats};
@@ -150,6 +151,16 @@ impl Metrics {
                 let plans = of.borrow().as_ref().map_or(0, |generation| generation.plans());
                 gauge.observe(u64::try_from(plans).unwrap_or(u64::MAX), &[]);
             })
+            .build();
+    }
+
+    /// Lets Prometheus see how often the graph was composed.
+    pub fn watch_reports(&self, reports: &watch::Receiver<Arc<Report>>) {
+        let of = reports.clone();
+        self.meter()
+            .u64_observable_counter("turnout.compositions")
+            .with_description("How often the graph was composed; instances that come and go compose nothing")
+            .with_callback(move |counter| counter.observe(of.borrow().compositions, &[]))
             .build();
     }
 

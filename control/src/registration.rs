@@ -73,6 +73,7 @@ pub struct Mistake {
 /// Bounds on what one registration may carry.
 const ENDPOINTS_MAX: usize = 8;
 const SERVICES_MAX: usize = 64;
+const SERVICE_BYTES_MAX: usize = 256;
 pub(crate) const META_MAX: usize = 32;
 const META_KEY_BYTES_MAX: usize = 64;
 const META_VALUE_BYTES_MAX: usize = 256;
@@ -162,6 +163,14 @@ impl Reader {
     fn schema(&mut self, raw: &Raw) -> Option<SchemaRef> {
         if raw.services.len() > SERVICES_MAX {
             self.mistake("schema.services", format!("has more than {SERVICES_MAX} entries"));
+        }
+        for (at, name) in raw.services.iter().take(SERVICES_MAX).enumerate() {
+            if name.len() > SERVICE_BYTES_MAX || name.chars().any(char::is_control) {
+                self.mistake(
+                    format!("schema.services[{at}]"),
+                    format!("must be at most {SERVICE_BYTES_MAX} bytes without control characters"),
+                );
+            }
         }
         let digest = match &raw.digest {
             Some(text) => self.parse::<Digest>("schema.digest", text),

@@ -15,8 +15,9 @@ use crate::registration::{Mistake, Raw};
 /// The version of the layout.
 const LAYOUT: i64 = 1;
 
-/// As over HTTP.
-const VALUE_BYTES_MAX: usize = 16 << 10;
+/// More than `registration::read` lets any instance have, however it came in: what a gateway took and wrote
+/// down must be readable.
+const VALUE_BYTES_MAX: usize = 64 << 10;
 
 const FIELDS: [&str; 14] = [
     "v",

@@ -206,7 +206,7 @@ pub async fn run(hub: Arc<Hub>, sources: Vec<SourceName>, directory: PathBuf, st
 }
 
 /// Replaces the file in one step; after this it is there also when the power fails.
-fn write(directory: &Path, known: &Known) -> io::Result<()> {
+pub(super) fn write(directory: &Path, known: &Known) -> io::Result<()> {
     let text = serialize(known)?;
     let new = directory.join("table.json.new");
     fs::create_dir_all(directory)?;

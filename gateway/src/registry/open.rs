@@ -46,7 +46,8 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
     let ranked = sources::ranked(&config.registry.sources);
     let (directory, embedded) = (config.data.clone(), config.registry.kind == RegistryKind::Embedded);
     let kept = kept(config);
-    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, &kept));
+    let now = clock.now();
+    let ground = tokio::task::spawn_blocking(move || ground(&directory, embedded, &kept, now));
     let (ground, known) = ground.await.map_err(|_| OpenError::Stopped)??;
     let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
     let first_seen = config.registry.sources.iter().map(first_seen).collect();
@@ -64,7 +65,12 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
 }
 
 /// Blocks.
-fn ground(directory: &Path, embedded: bool, kept: &[SourceName]) -> Result<(Ground, Known), OpenError> {
+fn ground(
+    directory: &Path,
+    embedded: bool,
+    kept: &[SourceName],
+    now: Timestamp,
+) -> Result<(Ground, Known), OpenError> {
     let (ground, own) = if embedded {
         let opened = Opened::open(directory)?;
         let own = opened.known();
@@ -72,7 +78,13 @@ fn ground(directory: &Path, embedded: bool, kept: &[SourceName]) -> Result<(Grou
     } else {
         (Ground::Lock(Lock::take(directory)?), Known::default())
     };
-    let known = if kept.is_empty() { own } else { keep::load(directory, kept, own) };
+    let mut known = if kept.is_empty() { own } else { keep::load(directory, kept, own) };
+    if !embedded {
+        // What was counted last may not have been kept, and other gateways of the registry count as well. Who
+        // begins at the time in milliseconds is past all that was counted before, here and elsewhere, so a
+        // cursor from there begins anew instead of passing over what it never saw.
+        known.snapshot.revision = known.snapshot.revision.max(now.0);
+    }
     Ok((ground, known))
 }
 
@@ -110,4 +122,53 @@ fn kept(config: &Config) -> Vec<SourceName> {
 fn replica() -> String {
     let host = rustix::system::uname();
     format!("{}-{:08x}", host.nodename().to_string_lossy(), rand::random::<u32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use turnout_control::registry::Snapshot;
+
+    use super::*;
+    use crate::registry::Changes;
+
+    /// The hub of a gateway whose registry is in etcd, begun at a time.
+    fn begun(directory: &Path, now: u64) -> Hub {
+        let kept = [SourceName::own()];
+        let (_held, known) = ground(directory, false, &kept, Timestamp(now)).unwrap();
+        Hub::new(kept.to_vec(), known, Clock::start())
+    }
+
+    fn tell(hub: &Hub, version: &str) -> u64 {
+        let record = turnout_control::registry::VersionRecord { digest: None, first_seen: Timestamp(1) };
+        let (service, version) = ("catalog".parse().unwrap(), version.parse().unwrap());
+        hub.tell(turnout_control::table::Input::Version(service, version, record))
+    }
+
+    #[test]
+    fn a_cursor_of_a_gateway_that_was_killed_or_of_another_one_begins_anew() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = begun(one.path(), 1_763_700_000_000);
+        let elsewhere = begun(other.path(), 1_763_700_060_000);
+        tell(&first, "1.0.0");
+        let seen = tell(&first, "1.1.0");
+        drop(first);
+        // Killed before anything of it was kept.
+        let again = begun(one.path(), 1_763_700_120_000);
+        for hub in [&again, &elsewhere] {
+            for version in ["2.0.0", "2.1.0", "2.2.0"] {
+                assert!(tell(hub, version) > seen);
+            }
+            assert!(matches!(hub.after(seen), Changes::Snapshot(_)), "{:?}", hub.after(seen));
+        }
+        assert!(matches!(again.after(elsewhere.snapshot().revision), Changes::Snapshot(_)));
+        assert!(matches!(elsewhere.after(again.snapshot().revision), Changes::Snapshot(_)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_set_the_revision_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let snapshot = Snapshot::restore(1_763_700_000_017, BTreeMap::new());
+        keep::write(directory.path(), &Known { snapshot, entries: Vec::new() }).unwrap();
+        assert_eq!(begun(directory.path(), 5).snapshot().revision, 1_763_700_000_017);
+    }
 }

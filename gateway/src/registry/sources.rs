@@ -84,9 +84,7 @@ pub async fn run(following: Following, stop: CancellationToken) {
                 entries.judge(now)
             }
         };
-        for input in inputs {
-            hub.tell(input);
-        }
+        hub.tell_all(inputs);
     }
 }
 

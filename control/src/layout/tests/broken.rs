@@ -34,7 +34,7 @@ fn native() {
         r#"{"version":"1.5.0"}"#.to_owned(),
         r#"{"version":"1.5.0","endpoints":["grpc://10.0.0.7:1"]}"#.to_owned(),
         r#"{"version":"1.5.0","endpoints":[{"url":"grpc://127.0.0.1:1"}]}"#.to_owned(),
-        with(&format!(r#""x":"{}""#, "x".repeat(16 << 10))),
+        with(&format!(r#""x":"{}""#, "x".repeat(64 << 10))),
     ];
     let mut rows: Vec<Row<'_>> =
         values.iter().map(|value| ("/turnout/v1/instances/catalog/a", value.as_str())).collect();
@@ -69,7 +69,7 @@ fn native() {
         endpoints must have at least one, such as {"url": "grpc://10.0.0.7:50051"}
         the field endpoints[0] must be an object
         endpoints[0].url has the address 127.0.0.1, which is outside registry.allow_cidrs
-        its value has 16452 bytes, and 16384 are allowed
+        its value has 65604 bytes, and 65536 are allowed
         its key must have two pieces below the prefix: a service and an id
         its key must have two pieces below the prefix: a service and an id
         its key is not below the prefix of the source

@@ -93,7 +93,7 @@ impl Embedded {
         }
     }
 
-    fn expire_due(&self) -> Result<(), Error> {
+    pub(super) fn expire_due(&self) -> Result<(), Error> {
         let mut held = lock(&self.held);
         let revision = self.hub.snapshot().revision;
         if revision.saturating_sub(held.said) > REVISIONS_UNSAID / 2 {
@@ -101,26 +101,34 @@ impl Embedded {
             held.said = revision;
         }
         let due = lock(&self.leases).step(self.hub.clock().age());
-        let mut failed = Ok(());
+        let (mut silent, mut ended) = (Vec::new(), Vec::new());
         for due in due {
             match due {
                 Due::Silent(service, id) => {
                     tracing::warn!(%service, %id, "heartbeats stopped");
-                    let entry = key(&service, &id);
-                    self.hub.tell(Input::Heard(SourceName::own(), entry, Presence::Silent));
+                    silent.push(Input::Heard(SourceName::own(), key(&service, &id), Presence::Silent));
                 }
                 Due::Expired(service, id) => {
                     tracing::warn!(%service, %id, "lease ended");
-                    let gone = Input::Removed(SourceName::own(), key(&service, &id), Removal::Expired);
-                    let change = Change::Remove(service.clone(), id.clone());
-                    if let Err(error) = self.commit(&mut held, change, vec![gone]) {
-                        self.grant_again(held.registered.instance(&service, &id));
-                        failed = Err(error);
-                    }
+                    ended.push((service, id));
                 }
             }
         }
-        failed
+        self.hub.tell_all(silent);
+        if ended.is_empty() {
+            return Ok(());
+        }
+        // Together: thousands end at once when the network was cut, and who registers meanwhile waits.
+        let gone = |(service, id)| Input::Removed(SourceName::own(), key(service, id), Removal::Expired);
+        let inputs = ended.iter().map(|(service, id)| gone((service, id))).collect();
+        let changes = ended.iter().map(|(service, id)| Change::Remove(service.clone(), id.clone())).collect();
+        let done = self.commit_all(&mut held, changes, inputs).map(drop);
+        if done.is_err() {
+            for (service, id) in &ended {
+                self.grant_again(held.registered.instance(service, id));
+            }
+        }
+        done
     }
 
     /// The end of a lease that could not be written has not happened: it gets its time once more.

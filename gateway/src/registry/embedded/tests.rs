@@ -261,3 +261,41 @@ async fn a_file_that_was_opened_is_live() {
     let own = &sources[&SourceName::own()];
     assert_eq!((own.backend, &own.state, own.entries), ("embedded", &Hearing::Live, 1));
 }
+
+#[test]
+fn two_thousand_leases_that_end_at_once_are_one_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut opened = Opened::open(directory.path()).unwrap();
+    let instance = |number: u16| {
+        let mut instance = registration("catalog", &format!("i{number}")).instance;
+        instance.endpoints[0].port = 10_000 + number;
+        Arc::new(instance)
+    };
+    let registered = |number: u16| Registered {
+        instance: instance(number),
+        source: SourceName::own(),
+        lease: Some(LeaseId::from_random(u128::from(number).to_be_bytes())),
+        ttl_s: 15,
+        registered_at: Timestamp(1),
+        presence: Presence::Here,
+        refused: None,
+    };
+    let changes: Vec<_> = (0..2000).map(|number| sqlite::Change::Put(registered(number))).collect();
+    opened.file.commit(2000, &changes).unwrap();
+    drop(opened);
+    let opened = Opened::open(directory.path()).unwrap();
+    let hub = Arc::new(Hub::new(vec![SourceName::own()], opened.known(), Clock::start()));
+    let store = Embedded::new(opened, hub.clone(), Duration::ZERO);
+    for known in hub.snapshot().instances() {
+        let of = (known.instance.service.clone(), known.instance.id.clone());
+        lock(&store.leases).grant(known.lease.unwrap(), of, 0, Duration::ZERO);
+    }
+    let reader = Connection::open(directory.path().join("registry.sqlite")).unwrap();
+    let pages = || std::fs::metadata(directory.path().join("registry.sqlite-wal")).unwrap().len() / 4096;
+    let before = pages();
+    store.expire_due().unwrap();
+    let written = pages() - before;
+    assert!(written < 1000, "{written} pages: one write touches each once");
+    let left: i64 = reader.query_row("SELECT count(*) FROM instances", [], |row| row.get(0)).unwrap();
+    assert_eq!((left, hub.snapshot().instances().count()), (0, 2000), "the hub holds them");
+}

@@ -184,16 +184,28 @@ impl Embedded {
 
     /// On disk first, then for everyone to see; the revision after it.
     pub(super) fn commit(&self, held: &mut Held, change: Change, inputs: Vec<Input>) -> Result<u64, Error> {
+        self.commit_all(held, vec![change], inputs)
+    }
+
+    /// The same for many changes: one write, whatever their number, because others wait for their turn.
+    pub(super) fn commit_all(
+        &self,
+        held: &mut Held,
+        changes: Vec<Change>,
+        inputs: Vec<Input>,
+    ) -> Result<u64, Error> {
         let said = self.hub.snapshot().revision + u64::try_from(inputs.len()).unwrap_or_default();
-        held.file.commit(said, std::slice::from_ref(&change)).map_err(broken)?;
+        held.file.commit(said, &changes).map_err(broken)?;
         held.said = said;
-        held.registered = held.registered.apply(&match change {
+        let event = |change| match change {
             Change::Put(registered) => Event::Up(registered),
             Change::Remove(service, id) => Event::Down(service, id, Why::Deregistered),
             Change::Version(service, version, record) => Event::Version(service, version, record),
-        });
-        let told = inputs.into_iter().map(|input| self.hub.tell(input)).max();
+        };
+        let events: Vec<Event> = changes.into_iter().map(event).collect();
+        held.registered = held.registered.fold(&events);
+        let revision = self.hub.tell_all(inputs);
         self.is_heard(held);
-        Ok(told.unwrap_or(said))
+        Ok(revision)
     }
 }

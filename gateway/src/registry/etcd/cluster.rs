@@ -90,12 +90,21 @@ impl Cluster {
 
     /// Performs a transaction, once. When the outcome is unknown, look before you repeat it.
     pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        self.perform(txn, Twice::Harmful).await
+    }
+
+    /// Performs a transaction that only reads; when one member does not answer, the next is asked.
+    pub async fn txn_that_reads(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        self.perform(txn, Twice::Harmless).await
+    }
+
+    async fn perform(&self, txn: Txn, twice: Twice) -> Result<TxnResponse, Error> {
         let work = |client: Client| {
             let mut kv = client.kv_client().max_decoding_message_size(ANSWER_BYTES_MAX);
             let txn = txn.clone();
             async move { kv.txn(txn).await }
         };
-        self.call(Demand::Leader, Twice::Harmful, work).await
+        self.call(Demand::Leader, twice, work).await
     }
 
     /// Grants a lease of this number, which the caller made up.

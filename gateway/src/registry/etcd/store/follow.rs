@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::records::Kind;
 use turnout_control::registry::VersionRecord;
-use turnout_control::table::{Input, Removal};
+use turnout_control::table::Input;
 use turnout_control::watch::Entry;
 use turnout_schema::Digest;
 
@@ -149,7 +149,7 @@ impl Etcd {
 
     /// An instance said goodbye to this gateway.
     pub(super) fn gone(&self, was: &Entry) {
-        self.turn(|view| view.gone(was, Removal::Goodbye).into_iter().collect());
+        self.turn(|view| view.left(was));
     }
 
     /// What is retired may have changed.
@@ -177,9 +177,7 @@ impl Etcd {
         let mut view = self.view();
         let mut inputs = work(&mut view);
         inputs.extend(view.flush(self.hub.clock().age()));
-        for input in inputs {
-            self.hub.tell(input);
-        }
+        self.hub.tell_all(inputs);
         let wishes = view.waits();
         drop(view);
         self.told.send_modify(|turns| *turns += 1);

@@ -94,14 +94,14 @@ impl Etcd {
     /// What stands at these keys at one revision.
     async fn look(&self, keys: Vec<String>) -> Result<Vec<Option<Entry>>, Error> {
         let ops: Vec<TxnOp> = keys.into_iter().map(|key| TxnOp::get(key, None)).collect();
-        let response = self.cluster.txn(Txn::new().and_then(ops)).await.map_err(away)?;
+        let response = self.cluster.txn_that_reads(Txn::new().and_then(ops)).await.map_err(away)?;
         Ok(gets(&response).into_iter().map(|mut found| found.pop()).collect())
     }
 
     /// The entries from one key up to another, without their values if that is asked for; at most `limit`.
     async fn slice(&self, from: Vec<u8>, end: Vec<u8>, options: GetOptions) -> Result<Vec<Entry>, Error> {
         let get = TxnOp::get(from, Some(options.with_range(end)));
-        let response = self.cluster.txn(Txn::new().and_then([get])).await.map_err(away)?;
+        let response = self.cluster.txn_that_reads(Txn::new().and_then([get])).await.map_err(away)?;
         Ok(gets(&response).pop().unwrap_or_default())
     }
 

@@ -508,3 +508,22 @@ async fn two_thousand_instances_are_told_soon_and_kept() {
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_member_that_does_not_answer_refuses_no_registration() {
+    let Some(etcd) = testing::Etcd::one().await else { return };
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let endpoints = vec![url.clone(), etcd.endpoints()[0].clone()];
+    let cluster = (0..100).find_map(|_| {
+        let tls = TlsConfig { ca: None, client: None };
+        let contact = Contact { endpoints: endpoints.clone(), tls, login: None };
+        Some(Cluster::new(contact, Clock::start())).filter(|cluster| cluster.first() == url)
+    });
+    let hub = Arc::new(Hub::new(vec![SourceName::own()], Known::default(), Clock::start()));
+    let (_terms, now) = watch::channel(terms("127.0.0.0/8"));
+    let store = Etcd::new(Arc::new(cluster.unwrap()), ROOT, hub, now, "a".to_owned());
+    let granted = store.register(registration("catalog", "a", "1.5.0", None)).await.unwrap();
+    assert_eq!(granted.ttl_s, 5);
+}

@@ -217,6 +217,8 @@ fn time(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use turnout_control::registration::{self, Raw};
+    use turnout_control::registry::Instance;
     use turnout_schema::Digest;
 
     use super::*;
@@ -232,6 +234,40 @@ mod tests {
         assert_eq!(number(lease(77)), Some(77));
         assert_eq!(number(LeaseId::from_random([0xAB; 16])), None);
         assert_eq!(number(LeaseId::from_random([0; 16])), None);
+    }
+
+    /// The largest instance that is taken, with quotes wherever they may be.
+    fn largest() -> Raw {
+        let quoted = |number: usize, bytes: usize| format!("{number:02}{}", "\"".repeat(bytes - 2));
+        Raw {
+            service: "s".repeat(64),
+            id: "i".repeat(64),
+            version: "1.5.0".into(),
+            incarnation: u64::MAX,
+            endpoints: (0..8)
+                .map(|at| (format!("grpcs://{}:{}", "h".repeat(253), 65_000 + at), quoted(at, 64)))
+                .collect(),
+            digest: Some(Digest::of(b"x").to_string()),
+            services: (0..64).map(|at| quoted(at, 256)).collect(),
+            meta: (0..32).map(|at| (quoted(at, 64), quoted(at, 256))).collect(),
+            ..Raw::default()
+        }
+    }
+
+    #[test]
+    fn the_largest_instance_that_is_taken_is_read_where_it_was_written() {
+        let terms = Terms { allow_cidrs: Vec::new(), ttl_s: 15 };
+        let taken = registration::read(&largest(), &terms).unwrap();
+        let Instance { service, id, .. } = &taken.instance;
+        let key = format!("/turnout/v1/instances/{service}/{id}").into_bytes();
+        let value = instance(&taken, Timestamp(1_795_232_401_250));
+        let entry = Entry { key, value, lease: Some(7), created_at: 1, written_at: 1 };
+        let read = registered(&entry, "/turnout/v1/instances", &terms, Timestamp(2));
+        assert_eq!(*read.unwrap().instance, taken.instance);
+        let mut larger = largest();
+        larger.services[7].push('x');
+        let refused = registration::read(&larger, &terms).unwrap_err();
+        assert_eq!(refused[0].field, "schema.services[7]");
     }
 
     #[test]

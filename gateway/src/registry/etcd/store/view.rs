@@ -153,20 +153,44 @@ impl View {
         self.dirty.insert(key);
     }
 
-    /// An instance is gone. One that said it would go has said goodbye.
-    pub(super) fn gone(&mut self, was: &Entry, how: Removal) -> Option<Input> {
-        let key = self.name(&was.key)?;
+    /// An instance is gone. One that said it would go has said goodbye, also when both are heard at once: its
+    /// last word is told first, because that tells it from one of a mass deletion.
+    pub(super) fn gone(&mut self, was: &Entry, how: Removal) -> Vec<Input> {
+        let Some(key) = self.name(&was.key) else { return Vec::new() };
         if self.instances.get(&key).is_some_and(|held| held.entry.written_at > was.written_at) {
-            return None;
+            return Vec::new();
         }
-        let held = self.instances.remove(&key)?;
+        let Some(held) = self.instances.remove(&key) else { return Vec::new() };
         self.dirty.remove(&key);
         if let Some(lease) = held.entry.lease {
             self.leases.remove(&lease);
         }
+        if self.listing != Listing::Told {
+            return Vec::new();
+        }
         let said_so = held.read.is_ok_and(|read| read.instance.intent == Intent::Draining);
         let how = if said_so { Removal::Goodbye } else { how };
-        (self.listing == Listing::Told).then(|| Input::Removed(SourceName::own(), key, how))
+        let mut inputs = Vec::new();
+        if let (true, Some(Said::Instance(mut last))) = (said_so, held.told)
+            && last.instance.intent == Intent::Up
+        {
+            Arc::make_mut(&mut last.instance).intent = Intent::Draining;
+            inputs.push(Input::Put(SourceName::own(), key.clone(), Said::Instance(last)));
+        }
+        inputs.push(Input::Removed(SourceName::own(), key, how));
+        inputs
+    }
+
+    /// An instance said goodbye to this gateway, which removed it.
+    pub(super) fn left(&mut self, was: &Entry) -> Vec<Input> {
+        if let Some(key) = self.name(&was.key)
+            && let Some(held) = self.instances.get_mut(&key)
+            && held.entry.written_at <= was.written_at
+            && let Ok(read) = &mut held.read
+        {
+            Arc::make_mut(&mut read.instance).intent = Intent::Draining;
+        }
+        self.gone(was, Removal::Goodbye)
     }
 
     /// Something is known of a version. What it is bound to stays, whatever is written later.
@@ -517,10 +541,24 @@ mod tests {
         view.list(vec![up.clone(), going.clone()], START);
         let listed = "version catalog 1.5.0; listed catalog/a up catalog/b draining";
         assert_eq!(told(&view.flush(Duration::ZERO)), listed);
-        let gone =
-            [view.gone(&up, Removal::Expired), view.gone(&going, Removal::Expired)].map(Option::unwrap);
+        let gone = [view.gone(&up, Removal::Expired), view.gone(&going, Removal::Expired)].concat();
         assert_eq!(told(&gone), "removed catalog/a Expired; removed catalog/b Goodbye");
-        assert_eq!(view.gone(&up, Removal::Expired), None);
+        assert_eq!(view.gone(&up, Removal::Expired), []);
+    }
+
+    #[test]
+    fn a_goodbye_that_is_heard_at_once_with_the_end_has_its_last_word() {
+        let mut view = view();
+        view.learn(of(), record());
+        view.looked_up(digest(), Some(Vec::new()), Duration::ZERO);
+        view.list(vec![entry("catalog/a", 5, "up"), entry("catalog/b", 6, "up")], START);
+        view.flush(Duration::ZERO);
+        let going = entry("catalog/a", 7, "draining");
+        view.put(going.clone(), START);
+        let last = "put catalog/a draining; removed catalog/a Goodbye";
+        assert_eq!(told(&view.gone(&going, Removal::Unknown)), last);
+        let last = "put catalog/b draining; removed catalog/b Goodbye";
+        assert_eq!(told(&view.left(&entry("catalog/b", 8, "up"))), last);
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl Memory {
         (self.revision, self.stored) = (Some(revision), kept);
     }
 
+    /// What serves of a service.
+    pub(super) fn seat(&self, service: &ServiceName) -> Option<&Seat> {
+        self.stored.seats.get(service).or_else(|| self.ours.seats.get(service))
+    }
+
     /// The locks to compose with: those of the record, and this gateway's own where it has none.
     pub(super) fn locks(&self) -> Locks {
         let mut locks = self.stored.locks.clone();

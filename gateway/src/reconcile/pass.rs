@@ -351,7 +351,12 @@ impl Composer {
         self.shelf.retain(&used(&seen, &decision));
         // What came back may itself have to give way, which is decided with what is known then; and what
         // failed may not fail again. Anything else is settled, with what was chosen as what serves.
-        let returned = decision.chosen.iter().any(|(entrant, _)| entrant.way == Way::Returns);
+        let returned = |(Entrant { candidate, way, .. }, _): &(Entrant, Arc<Reading>)| {
+            // Not where that could not be written down: nothing else would be decided next time.
+            let seat = self.memory.seat(&candidate.service);
+            *way == Way::Returns && seat.is_some_and(|seat| seat.version == candidate.version)
+        };
+        let returned = decision.chosen.iter().any(returned);
         let again = decision.hope.map(|_| AGAIN);
         self.settled = None;
         if returned {

@@ -86,8 +86,7 @@ impl Composer {
         if self.writes.0 != seen {
             self.writes = (seen, 0);
         }
-        self.writes.1 += 1;
-        self.writes.1 <= WRITES_MAX
+        self.writes.1 < WRITES_MAX
     }
 
     fn write(&mut self, registry: &Registry, kept: Kept, bytes: Arc<[u8]>) -> Remembered {
@@ -100,6 +99,8 @@ impl Composer {
         let runtime = Handle::current();
         match runtime.block_on(registry.store.change(change)) {
             Ok(revision) => {
+                // What could not be written does not count: the store may be away for long.
+                self.writes.1 += 1;
                 self.memory.written(revision, kept);
                 Remembered::Done
             }

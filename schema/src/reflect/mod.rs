@@ -33,8 +33,16 @@ const ASKS_MAX: usize = FILES_MAX + 1_000;
 /// The most services that a server may list.
 const SERVICES_MAX: usize = 1_000;
 
-/// The longest name that is asked for, or that somebody is told of.
+/// The most imports of all files together, those of files that stand for others among them. Files of the largest known APIs have ten each.
+const IMPORTS_MAX: usize = 20_000;
+
+const TOO_MANY_IMPORTS: Error = Error::TooMuch("20000 imports");
+
+/// The longest name that is asked for, or that somebody is told of; no file has or imports a longer path.
 const NAME_BYTES_MAX: usize = 512;
+
+/// How far into a path its file is looked for under a shorter one.
+const DEPTH_MAX: usize = 16;
 
 /// What serves machines and not people, and is never asked for.
 const INFRASTRUCTURE: [&str; 3] = ["grpc.", "kratos.api.", "turnout.registry."];
@@ -136,6 +144,7 @@ pub struct Assembly {
     wanted: Vec<String>,
     asks: usize,
     files_bytes: usize,
+    imports_count: usize,
     files: BTreeMap<String, File>,
     /// Who defines a type or a service.
     definers: BTreeMap<String, String>,
@@ -148,6 +157,8 @@ pub struct Assembly {
     references: VecDeque<(String, String)>,
     /// Types that the server does not know by name; the files that define them may still turn up.
     doubtful: VecDeque<(String, String)>,
+    /// Files whose imports were looked for under shorter paths.
+    searched: BTreeSet<String>,
     failure: Option<Error>,
 }
 
@@ -159,6 +170,7 @@ impl Assembly {
             wanted,
             asks: 0,
             files_bytes: 0,
+            imports_count: 0,
             files: BTreeMap::new(),
             definers: BTreeMap::new(),
             aliases: BTreeMap::new(),
@@ -166,6 +178,7 @@ impl Assembly {
             imports: VecDeque::new(),
             references: VecDeque::new(),
             doubtful: VecDeque::new(),
+            searched: BTreeSet::new(),
             failure: None,
         }
     }
@@ -253,7 +266,7 @@ impl Assembly {
             } else if let Some(file) = bundled.filter(|_| refused || name.starts_with(WELL_KNOWN)) {
                 self.imports.pop_front();
                 self.keep(file);
-            } else if refused || name.len() > NAME_BYTES_MAX {
+            } else if refused {
                 self.imports.pop_front();
             } else {
                 return Some(ask);
@@ -273,9 +286,11 @@ impl Assembly {
                 self.keep(bundled);
             } else if self.unknown.contains_key(&ask) || symbol.len() > NAME_BYTES_MAX {
                 self.references.pop_front();
-                let paths: Vec<String> =
-                    self.unfound_imports(&file).iter().flat_map(|path| shorter(path)).collect();
-                self.imports.extend(paths);
+                if self.searched.insert(file.clone()) {
+                    let paths: Vec<String> =
+                        self.unfound_imports(&file).iter().flat_map(|path| shorter(path)).collect();
+                    self.imports.extend(paths);
+                }
                 self.doubtful.push_back((symbol, file));
             } else {
                 return Some(ask);
@@ -340,6 +355,13 @@ impl Assembly {
         if self.files.len() == FILES_MAX {
             return self.fail(Error::TooMuch("2000 files"));
         }
+        self.imports_count += file.imports.len();
+        if self.imports_count > IMPORTS_MAX {
+            return self.fail(TOO_MANY_IMPORTS);
+        }
+        if file.imports.iter().chain([&file.name]).any(|path| path.len() > NAME_BYTES_MAX) {
+            return self.fail(Error::TooMuch("512 bytes in the path of a file"));
+        }
         self.imports.extend(file.imports.iter().cloned());
         self.references.extend(file.refers.iter().map(|symbol| (symbol.clone(), file.name.clone())));
         for symbol in &file.defines {
@@ -366,7 +388,7 @@ impl Assembly {
 
 /// The paths that a file may have when its server knows it from further inside: `b/c.proto` and `c.proto`.
 fn shorter(path: &str) -> impl Iterator<Item = String> + use<'_> {
-    path.match_indices('/').map(|(at, _)| path[at + 1..].to_owned())
+    path.match_indices('/').take(DEPTH_MAX).map(|(at, _)| path[at + 1..].to_owned())
 }
 
 /// How many of their last parts two paths have in common.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use expect_test::{Expect, expect};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use prost::Message;
-use prost_reflect::prost_types::FileDescriptorProto;
+use prost_reflect::prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, ServiceDescriptorProto,
+};
 
 use super::file::{File, Set};
 use super::{Ask, Assembled, Assembly, Bundle, Error, Reply, Step};
@@ -451,6 +453,103 @@ fn a_huge_file_is_given_up() {
     };
     assembly.take(&Ask::Symbol("a.S".into()), Reply::Files(vec![file.encode_to_vec().into()]));
     assert_eq!(assembly.step(), Step::Failed(Error::TooMuch("16 MiB of descriptors")));
+}
+
+/// A file with one service, a field of a type that nobody has, and these imports.
+fn hostile(imports: Vec<String>, types: Vec<String>) -> Reply {
+    let field = |(number, name): (i32, String)| FieldDescriptorProto {
+        name: Some(format!("f{number}")),
+        number: Some(number),
+        type_name: Some(format!(".{name}")),
+        ..Default::default()
+    };
+    let message = DescriptorProto {
+        name: Some("Thing".to_owned()),
+        field: (1..).zip(types).map(field).collect(),
+        ..Default::default()
+    };
+    let service = ServiceDescriptorProto { name: Some("Shop".to_owned()), method: Vec::new(), options: None };
+    let file = FileDescriptorProto {
+        name: Some("shop.proto".to_owned()),
+        package: Some("shop.v1".to_owned()),
+        dependency: imports,
+        message_type: vec![message],
+        service: vec![service],
+        ..Default::default()
+    };
+    Reply::Files(vec![file.encode_to_vec().into()])
+}
+
+/// What comes of a file whose imports and types nobody has, and the most bytes of paths that were held.
+fn attack(file: Reply) -> (Error, usize) {
+    let mut assembly = Assembly::new(BUNDLE.clone(), vec!["shop.v1.Shop".to_owned()]);
+    let mut held = 0;
+    loop {
+        held = held.max(assembly.imports.iter().map(String::len).sum());
+        match assembly.step() {
+            Step::Ask(ask @ Ask::Symbol(_)) if assembly.asks == 0 => assembly.take(&ask, file.clone()),
+            Step::Ask(ask) => assembly.take(&ask, Reply::Nothing("no".to_owned())),
+            Step::Failed(error) => return (error, held),
+            Step::Done(_) => panic!("nobody has the type"),
+        }
+    }
+}
+
+#[test]
+fn a_path_of_many_parts_is_not_taken_apart_into_gigabytes() {
+    let gone = || vec!["gone.v1.Gone".to_owned()];
+    let (error, held) = attack(hostile(vec!["/".repeat(40_000)], gone()));
+    assert_eq!(error, Error::TooMuch("512 bytes in the path of a file"));
+    assert!(held < 1 << 16, "{held}");
+    let imports = (0..100).map(|number| format!("{}{number}", "a/".repeat(250))).collect();
+    let (error, held) = attack(hostile(imports, gone()));
+    assert!(matches!(error, Error::Missing { .. }), "{error}");
+    assert!(held < 1 << 20, "{held}");
+}
+
+#[test]
+fn more_imports_than_anybody_has_are_given_up_at_once() {
+    let (error, held) = attack(hostile(vec![String::new(); 1_000_000], Vec::new()));
+    assert_eq!((error, held), (Error::TooMuch("20000 imports"), 0));
+}
+
+#[test]
+fn imports_that_are_not_there_cost_no_more_than_they_are() {
+    // Many that are missing, many that could stand in for them, and all of them bound together.
+    let count = 300;
+    let name = |number: usize| format!("f{number}.proto");
+    let file = |number: usize| FileDescriptorProto {
+        name: Some(name(number)),
+        package: Some(format!("p{number}")),
+        syntax: Some("proto3".to_owned()),
+        dependency: (0..10).map(|other| format!("gone{}.proto", (number * 10 + other) % 400)).collect(),
+        message_type: vec![DescriptorProto {
+            name: Some("Thing".to_owned()),
+            field: (1..100)
+                .map(|step| FieldDescriptorProto {
+                    name: Some(format!("f{step}")),
+                    number: i32::try_from(step).ok(),
+                    r#type: Some(11),
+                    type_name: Some(format!(".p{}.Thing", (number + step) % count)),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }],
+        service: vec![ServiceDescriptorProto { name: Some("Shop".to_owned()), ..Default::default() }],
+        ..Default::default()
+    };
+    let files = (0..count).map(|number| file(number).encode_to_vec().into()).collect();
+    let mut assembly = Assembly::new(BUNDLE.clone(), vec!["p0.Shop".to_owned()]);
+    assembly.take(&Ask::Symbol("p0.Shop".to_owned()), Reply::Files(files));
+    let error = loop {
+        match assembly.step() {
+            Step::Ask(ask) => assembly.take(&ask, Reply::Nothing("no".to_owned())),
+            Step::Failed(error) => break error,
+            Step::Done(_) => panic!("not all of them can stand for all that is missing"),
+        }
+    };
+    assert_eq!(error, Error::TooMuch("20000 imports"));
 }
 
 #[test]

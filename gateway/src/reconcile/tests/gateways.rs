@@ -23,6 +23,8 @@ use crate::registry::{Blob, Error, Freshness, Granted, Hearing, Hub, Known, Lead
 pub(super) struct Flaky {
     inner: Arc<dyn Store>,
     away: AtomicBool,
+    /// Whether it can only be read.
+    stuck: AtomicBool,
     /// What is written by somebody else just before the next change.
     ambush: Mutex<Option<Change>>,
 }
@@ -90,6 +92,9 @@ impl Store for Flaky {
     fn change(&self, change: Change) -> BoxFuture<'_, Result<u64, Error>> {
         let ambush = self.ambush.lock().unwrap().take();
         let work = async move {
+            if self.stuck.load(Ordering::Relaxed) {
+                return Err(Error::Unavailable("it cannot be written", "for a test".into()));
+            }
             if let Some(theirs) = ambush {
                 self.inner.change(theirs).await.unwrap();
             }
@@ -126,7 +131,12 @@ impl Cluster {
     pub(super) fn start() -> Cluster {
         let directory = tempfile::tempdir().unwrap();
         let own = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
-        let store = Flaky { inner: own.store, away: AtomicBool::new(false), ambush: Mutex::default() };
+        let store = Flaky {
+            inner: own.store,
+            away: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
+            ambush: Mutex::default(),
+        };
         Cluster { store: Arc::new(store), _directory: directory }
     }
 
@@ -352,6 +362,48 @@ async fn a_gateway_serves_without_the_store_and_writes_later() {
     let after = gateway.look(7).await;
     assert!(cluster.record() > written && after.again.is_none());
     assert_eq!((gateway.digest, after.compositions), (without, pass.compositions));
+}
+
+#[tokio::test]
+async fn a_store_that_was_away_for_long_is_written_when_it_is_back() {
+    let cluster = Cluster::start();
+    let (a, b) = (
+        cluster.instance("a", "1.0.0", &things("a.v1")).await,
+        cluster.instance("b", "1.0.0", &things("b.v1")).await,
+    );
+    let mut gateway = cluster.gateway();
+    gateway.hears(&a);
+    gateway.hears(&b);
+    // What is offered is known here; only writing fails.
+    cluster.store.stuck.store(true, Ordering::Relaxed);
+    for look in 0..60 {
+        assert!(gateway.look(look * 5).await.again.is_some(), "look {look}");
+    }
+    assert_eq!((gateway.members().len(), cluster.record()), (2, None));
+    cluster.store.stuck.store(false, Ordering::Relaxed);
+    assert_eq!(gateway.look(300).await.again, None);
+    assert!(cluster.record().is_some());
+}
+
+#[tokio::test]
+async fn who_returns_while_nothing_can_be_written_is_no_reason_to_hurry() {
+    let cluster = Cluster::start();
+    let new = cluster.instance("shop", "1.5.0", &things("shop.v1")).await;
+    let old = cluster.instance("shop", "1.4.0", &finding("shop.v1", &[("name", 1, Type::Int32)])).await;
+    let mut gateway = cluster.gateway();
+    gateway.hears(&new);
+    gateway.hears(&old);
+    gateway.look(0).await;
+    gateway.misses(&new);
+    gateway.look(1).await;
+    assert_eq!(gateway.members(), ["shop 1.4.0"]);
+    cluster.store.stuck.store(true, Ordering::Relaxed);
+    gateway.hears(&new);
+    for look in 2..12 {
+        let pass = gateway.look(look).await;
+        assert_eq!(gateway.members(), ["shop 1.5.0"]);
+        assert!(pass.again >= Some(Duration::from_secs(1)), "look {look}: {:?}", pass.again);
+    }
 }
 
 #[tokio::test]

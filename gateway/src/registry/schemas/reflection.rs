@@ -138,24 +138,26 @@ impl Asker {
         wanted: &[String],
     ) -> Result<Assembled, Mute> {
         let mut assembly = Assembly::new(self.bundle.clone(), wanted.to_vec());
-        let mut answers = 0_u32;
+        let (mut answers, mut answered) = (0_u32, None);
         loop {
-            let ask = match assembly.step() {
+            let step;
+            (assembly, step) = advance(assembly, voice, answered).await?;
+            let ask = match step {
                 Step::Ask(ask) => ask,
                 Step::Done(assembled) => return Ok(assembled),
                 Step::Failed(Unfit::NotListed(said)) => return Err(Mute::Deaf(said)),
                 Step::Failed(unfit) => return Err(Mute::Unfit(unfit)),
             };
-            let reply = match voice.request(&ask) {
-                None => Reply::Nothing("it cannot be asked for files".to_owned()),
+            let said = match voice.request(&ask) {
+                None => Said::Known(Reply::Nothing("it cannot be asked for files".to_owned())),
                 Some((path, message)) => match self.call(connection, target, path, message).await {
-                    Ok(response) => voice.reply(&ask, response),
+                    Ok(response) => Said::Unread(response),
                     Err(failure) if answers == 0 && !is_answer(&ask, &failure) => return Err(mute(&failure)),
-                    Err(failure) => nothing(&ask, failure)?,
+                    Err(failure) => Said::Known(nothing(&ask, failure)?),
                 },
             };
             answers += 1;
-            assembly.take(&ask, reply);
+            answered = Some((ask, said));
         }
     }
 
@@ -184,6 +186,36 @@ impl Asker {
         let _ = timeout(END, events.next()).await;
         Ok(answer)
     }
+}
+
+/// An answer.
+enum Said {
+    /// The message that came.
+    Unread(Bytes),
+    /// What it means.
+    Known(Reply),
+}
+
+/// Takes up an answer, and finds what comes next. What a stranger sent may take long to read, so it is not read
+/// where calls and heartbeats wait for it.
+async fn advance(
+    mut assembly: Assembly,
+    voice: Voice,
+    answered: Option<(Ask, Said)>,
+) -> Result<(Assembly, Step), Mute> {
+    let work = move || {
+        if let Some((ask, said)) = answered {
+            let reply = match said {
+                Said::Unread(response) => voice.reply(&ask, response),
+                Said::Known(reply) => reply,
+            };
+            assembly.take(&ask, reply);
+        }
+        let step = assembly.step();
+        (assembly, step)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Mute::Deaf(format!("what it said cannot be read: {error}")))
 }
 
 /// Whether it is the service that is asked who says that it does not know a symbol.

@@ -150,7 +150,7 @@ impl Unversioned {
             severity: Severity::Error,
             code: "VERSION_UNSTATED",
             message: format!("The instance {id} of {service} {why}, and takes no calls."),
-            help: format!("State the version of {service} in the operator's policy."),
+            help: format!("Set `services.{service}.version` in turnout.yaml."),
         }
     }
 }

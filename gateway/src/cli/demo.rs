@@ -191,7 +191,7 @@ fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
     let services = if traffic { "sample services and their light traffic" } else { "sample services" };
     format!(
         "
-Turnout demo: a gateway with an embedded registry, {count} {services}
+Turnout demo: a gateway with an embedded registry, {count} processes of {services}
 
   GraphQL        http://{public}/graphql
   operators' API http://{admin}/graphql

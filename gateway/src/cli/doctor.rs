@@ -24,11 +24,15 @@ use crate::telemetry::chain;
 
 const QUESTION: &str =
     "{ gateway { version uptimeSeconds } graph { digest generation members { service version }
-    diagnostics { severity } } sources { name state reason staleSeconds entries unreadableEntries }
+    diagnostics { severity } } sources { name state reason staleSeconds entries unreadableEntries
+    unreadable { key why { message help } } }
     leadership { leads leader } services { name serving versions { version serving instances { state } } } }";
 
 /// For one answer of an etcd.
 const ETCD_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The most unreadable entries that are named of a source.
+const UNREADABLE_SHOWN: usize = 3;
 
 /// The oldest etcd that is tested.
 const ETCD_OLDEST: (u64, u64) = (3, 4);
@@ -269,16 +273,21 @@ fn gateway(answer: &Value, address: &str) -> Vec<Line> {
 }
 
 fn source(source: &Value) -> Line {
-    let (name, entries) = (text(&source["name"]), &source["entries"]);
+    let name = text(&source["name"]);
+    let entries = match source["entries"].as_u64().unwrap_or_default() {
+        1 => "1 entry".to_owned(),
+        entries => format!("{entries} entries"),
+    };
     let since = source["staleSeconds"].as_f64().unwrap_or_default();
     let unreadable = source["unreadableEntries"].as_u64().unwrap_or_default();
     match source["state"].as_str() {
         Some("LIVE") if unreadable > 0 => warn(
             "source",
-            format!("{name} is live with {entries} entries, of which {unreadable} cannot be read"),
-            "{ sources { unreadable { key why { message } } } } on the operators' API names them.",
+            format!("{name} is live with {entries}, of which {unreadable} cannot be read{}", named(source)),
+            "What such an entry said before goes on to hold. The operators' API names all: `sources { unreadable \
+             { key why { message } } }`.",
         ),
-        Some("LIVE") => ok("source", format!("{name} is live with {entries} entries")),
+        Some("LIVE") => ok("source", format!("{name} is live with {entries}")),
         Some("STARTING") => warn(
             "source",
             format!("{name} has not been heard yet"),
@@ -290,6 +299,15 @@ fn source(source: &Value) -> Line {
             "What it said last goes on to hold. Bring the source back; nothing else needs to be done.",
         ),
     }
+}
+
+/// The first unreadable entries of a source, a line for each.
+fn named(source: &Value) -> String {
+    let line = |entry: &Value| {
+        let why = &entry["why"];
+        format!("\n{}: {} {}", text(&entry["key"]), text(&why["message"]), text(&why["help"]))
+    };
+    array(&source["unreadable"]).iter().take(UNREADABLE_SHOWN).map(line).collect()
 }
 
 fn graph(graph: &Value) -> Line {
@@ -345,7 +363,8 @@ mod tests {
             "sources": [
                 { "name": "shop-etcd", "state": "STALE", "reason": "connection refused", "staleSeconds": 73.4, "entries": 4 },
                 { "name": "turnout", "state": "LIVE", "entries": 12, "unreadableEntries": 0 },
-                { "name": "wild", "state": "LIVE", "entries": 1012, "unreadableEntries": 1000 },
+                { "name": "wild", "state": "LIVE", "entries": 1, "unreadableEntries": 1,
+                  "unreadable": [{ "key": "/wild/a", "why": { "message": "No JSON.", "help": "Mend it." } }] },
             ],
             "leadership": { "leads": false, "leader": "gateway-2" },
             "services": [
@@ -360,8 +379,9 @@ mod tests {
             fail  source   shop-etcd has not been heard for 73 s: connection refused
                            help: What it said last goes on to hold. Bring the source back; nothing else needs to be done.
             ok    source   turnout is live with 12 entries
-            warn  source   wild is live with 1012 entries, of which 1000 cannot be read
-                           help: { sources { unreadable { key why { message } } } } on the operators' API names them.
+            warn  source   wild is live with 1 entry, of which 1 cannot be read
+                           /wild/a: No JSON. Mend it.
+                           help: What such an entry said before goes on to hold. The operators' API names all: `sources { unreadable { key why { message } } }`.
             ok    leader   gateway-2
             warn  graph    generation 3 with 2 services; 1 error about what is left out
                            help: `turnout service list` counts them, `turnout service show NAME` tells them.

@@ -10,7 +10,7 @@ use super::graph::{self, Diagnostic};
 use crate::clock::rfc3339;
 use crate::registry::{Freshness, Hearing, Leadership};
 
-/// The most unreadable entries that are told of each source. All are counted.
+/// The most unreadable entries that are told of each source.
 const UNREADABLE_MAX: usize = 50;
 
 /// Where registrations are read.
@@ -35,7 +35,7 @@ pub(super) struct Source {
     relists: String,
     /// How many entries it has.
     entries: usize,
-    /// How many of its entries cannot be read.
+    /// How many of its entries cannot be read; counted to 128.
     unreadable_entries: usize,
     /// Entries that cannot be read, by key; the first 50.
     unreadable: Vec<Unreadable>,

@@ -14,12 +14,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{SourceName, Timestamp};
-use turnout_control::registry::{Event, Presence, Registered, Snapshot, Why};
-use turnout_control::table::{Answered, Finding, Input, Table};
+use turnout_control::registry::{Event, Instance, Presence, Registered, Snapshot, Why};
+use turnout_control::table::{Answered, Finding, Input, Said, Table};
 use turnout_schema::Diagnostic;
 
 use super::history::{Changes, History};
 use crate::clock::Clock;
+
+/// An entry that cannot be read: its source, its key, and why.
+type Unreadable = (SourceName, String, Diagnostic);
 
 /// How often time alone is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -168,7 +171,15 @@ impl Hub {
 
     /// Takes up what a source tells; the revision after it.
     pub fn tell(&self, input: Input) -> u64 {
-        self.turn(|table, now| table.take(input, now))
+        let unreadable = has_unreadable(&input);
+        self.turn(|table, now| {
+            let before = if unreadable { table.unreadable() } else { Vec::new() };
+            let events = table.take(input, now);
+            if unreadable {
+                log_unreadable(&before, &table.unreadable());
+            }
+            events
+        })
     }
 
     /// Takes up many things in order; the revision after all of them. Costs little more than one, and readers
@@ -213,7 +224,7 @@ impl Hub {
         if events.is_empty() {
             return before.revision;
         }
-        tell_log(&events);
+        tell_log(&events, &before);
         let next = Arc::new(before.fold(&events));
         let revision = next.revision;
         let mut history = lock(&self.history);
@@ -225,10 +236,36 @@ impl Hub {
     }
 }
 
-/// What operators will ask about later: who vanished, and whom the registry is not believed about. One line
-/// for many.
-fn tell_log(events: &[Event]) {
+/// Whether something in it cannot be read.
+fn has_unreadable(input: &Input) -> bool {
+    let bad = |said: &Said| matches!(said, Said::Unreadable(_));
+    match input {
+        Input::Listed(_, entries) => entries.values().any(bad),
+        Input::Put(_, _, said) => bad(said),
+        Input::Removed(..) | Input::Heard(..) | Input::Version(..) | Input::Probed(..) => false,
+    }
+}
+
+/// Entries that could be read before, or were wrong in another way. One line for many.
+fn log_unreadable(before: &[Unreadable], now: &[Unreadable]) {
+    let mut new = newly(before, now);
+    if let Some((source, key, why)) = new.next() {
+        let others = new.count();
+        tracing::warn!(%source, key, %why, others, "an entry cannot be read");
+    }
+}
+
+fn newly<'a>(before: &'a [Unreadable], now: &'a [Unreadable]) -> impl Iterator<Item = &'a Unreadable> {
+    now.iter().filter(|entry| !before.contains(entry))
+}
+
+/// What operators will ask about later: who vanished, who contradicts what is known, and whom the registry is
+/// not believed about. One line for many, but for those that contradict, whom somebody has to mend.
+fn tell_log(events: &[Event], before: &Snapshot) {
     let (mut missing, mut held, mut lost) = (0, 0, 0);
+    for (Instance { service, id, .. }, why) in refused(events, before) {
+        tracing::warn!(%service, %id, %why, "an instance is refused");
+    }
     for event in events {
         match event {
             Event::Heard(service, id, Presence::Missing) => {
@@ -253,6 +290,17 @@ fn tell_log(events: &[Event]) {
     if missing + lost > 0 {
         tracing::warn!(missing, lost, "registrations ended without a goodbye");
     }
+}
+
+/// Who is refused that was not, or for another reason.
+fn refused<'a>(events: &'a [Event], before: &Snapshot) -> Vec<(&'a Instance, &'a Diagnostic)> {
+    let new = |event: &'a Event| {
+        let Event::Up(Registered { instance, refused: Some(why), .. }) = event else { return None };
+        let known = before.instance(&instance.service, &instance.id);
+        let same = known.and_then(|known| known.refused.as_ref()) == Some(why);
+        (!same).then_some((&**instance, &**why))
+    };
+    events.iter().filter_map(new).collect()
 }
 
 /// A panic while the lock was held left nothing half done: events are applied one by one.

@@ -276,9 +276,9 @@ fn an_instance_without_a_version_tells_what_policy_must_state() {
         instance
     };
     let silent = read(r#"{"endpoints":["grpc://10.0.0.7:1"]}"#);
-    expect!["error[VERSION_UNSTATED]: The instance a of cart states no version, and takes no calls. State the version of cart in the operator's policy."].assert_eq(&silent.finding().to_string());
+    expect!["error[VERSION_UNSTATED]: The instance a of cart states no version, and takes no calls. Set `services.cart.version` in turnout.yaml."].assert_eq(&silent.finding().to_string());
     let odd = read(r#"{"version":"latest","endpoints":["grpc://10.0.0.7:1"]}"#);
-    expect![[r#"error[VERSION_UNSTATED]: The instance a of cart has "latest" for a version, which is none by semver.org, and takes no calls. State the version of cart in the operator's policy."#]].assert_eq(&odd.finding().to_string());
+    expect![[r#"error[VERSION_UNSTATED]: The instance a of cart has "latest" for a version, which is none by semver.org, and takes no calls. Set `services.cart.version` in turnout.yaml."#]].assert_eq(&odd.finding().to_string());
     assert_eq!((silent.service().as_str(), silent.id().as_str()), ("cart", "a"));
     let stated = odd.with_version("1.4.0".parse().unwrap());
     assert_eq!(stated.instance.version.to_string(), "1.4.0");

@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::cli::admin::AdminArgs;
 use crate::cli::output::{self, Format};
 
-const SOURCES: &str = "sources { name state reason staleSeconds }";
+const SOURCES: &str = "sources { name state reason staleSeconds unreadableEntries }";
 const NOTHING: &str =
     "No service is registered. `turnout demo` shows some; docs/registration.md says how one joins.\n";
 
@@ -18,15 +18,15 @@ const VERSIONS_MAX: usize = 4;
 pub(super) async fn run(admin: &AdminArgs, format: Format) -> Result<(), Failure> {
     let answer = admin.ask(&format!("{{ {SOURCES} services {{ {SERVICE} }} }}"), Value::Null).await?;
     let services = array(&answer["services"]);
-    let stale = stale(array(&answer["sources"]));
+    let doubts = doubts(array(&answer["sources"]));
     match format {
         Format::Table => {
             let rows = if services.is_empty() { NOTHING.to_owned() } else { overview(services) };
-            output::print(&format!("{stale}{rows}"));
+            output::print(&format!("{doubts}{rows}"));
         }
         Format::Json | Format::Yaml => {
             // Who reads the document reads no headline in it.
-            output::remark(&stale);
+            output::remark(&doubts);
             let versions = services.iter().flat_map(flatten).collect();
             output::print(&output::document(format, &Value::Array(versions)));
         }
@@ -34,9 +34,10 @@ pub(super) async fn run(admin: &AdminArgs, format: Format) -> Result<(), Failure
     Ok(())
 }
 
-/// A line for each source that is not heard: what it says may be old.
-fn stale(sources: &[Value]) -> String {
-    let line = |source: &Value| {
+/// Why the list may not be what is there: a line for each source that is not heard, and for each with entries
+/// that cannot be read.
+fn doubts(sources: &[Value]) -> String {
+    let unheard = |source: &Value| {
         let (name, reason) = (text(&source["name"]), text(&source["reason"]));
         let since = source["staleSeconds"].as_f64().unwrap_or_default();
         match source["state"].as_str() {
@@ -49,7 +50,14 @@ fn stale(sources: &[Value]) -> String {
             _ => None,
         }
     };
-    sources.iter().filter_map(line).collect()
+    let unread = |source: &Value| {
+        let entries = source["unreadableEntries"].as_u64().filter(|entries| *entries > 0)?;
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        let name = text(&source["name"]);
+        Some(format!("source {name} has {entries} {noun} that cannot be read; `turnout doctor` says why\n"))
+    };
+    let unread = sources.iter().filter_map(unread);
+    sources.iter().filter_map(unheard).chain(unread).collect()
 }
 
 fn overview(services: &[Value]) -> String {
@@ -113,16 +121,18 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_not_heard_is_told_first() {
+    fn a_source_that_is_not_heard_or_not_understood_is_told_first() {
         let sources = [
-            json!({ "name": "turnout", "state": "LIVE" }),
+            json!({ "name": "turnout", "state": "LIVE", "unreadableEntries": 0 }),
+            json!({ "name": "todo", "state": "LIVE", "unreadableEntries": 1 }),
             json!({ "name": "shop-etcd", "state": "STALE", "reason": "connection refused", "staleSeconds": 73.4 }),
             json!({ "name": "new", "state": "STARTING" }),
         ];
         expect![[r#"
             source shop-etcd has not been heard for 73 s (connection refused); what it said last goes on to hold
             source new has not been heard yet; what was known before the start holds
+            source todo has 1 entry that cannot be read; `turnout doctor` says why
         "#]]
-        .assert_eq(&stale(&sources));
+        .assert_eq(&doubts(&sources));
     }
 }

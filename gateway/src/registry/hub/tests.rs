@@ -182,3 +182,39 @@ async fn a_probe_that_breaks_or_hangs_holds_up_nobody_and_ends_with_the_hub() {
     stop.cancel();
     tasks.join_next().await.unwrap().unwrap();
 }
+
+#[test]
+fn who_is_refused_is_told_once() {
+    let why = |message: &str| {
+        Arc::new(Diagnostic {
+            severity: turnout_schema::Severity::Error,
+            code: "VERSION_BOUND",
+            message: message.to_owned(),
+            help: String::new(),
+        })
+    };
+    let of = |message: &str| vec![Event::Up(Registered { refused: Some(why(message)), ..registered("a") })];
+    let empty = Snapshot::default();
+    assert_eq!(refused(&of("other bytes"), &empty).len(), 1);
+    let known = empty.fold(&of("other bytes"));
+    assert_eq!(refused(&of("other bytes"), &known).len(), 0);
+    assert_eq!(refused(&of("retired"), &known).len(), 1);
+    assert_eq!(refused(&[Event::Up(registered("a"))], &known).len(), 0);
+}
+
+#[test]
+fn an_unreadable_entry_is_told_once_and_again_when_it_is_wrong_in_another_way() {
+    let entry = |key: &str, code| {
+        let found = Diagnostic {
+            severity: turnout_schema::Severity::Error,
+            code,
+            message: String::new(),
+            help: String::new(),
+        };
+        (SourceName::own(), key.to_owned(), found)
+    };
+    let before = [entry("a", "X"), entry("b", "X")];
+    let now = [entry("a", "X"), entry("b", "Y"), entry("c", "X")];
+    let keys: Vec<&str> = newly(&before, &now).map(|(_, key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["b", "c"]);
+}

@@ -102,10 +102,14 @@ impl From<Error> for Trouble {
             Error::Refused(refusal) => {
                 let kind = match &refusal {
                     Refusal::Stale { .. } => Kind::Overtaken,
-                    Refusal::SchemaUnknown(_)
-                    | Refusal::ServiceMissing { .. }
+                    // Who has not stored its descriptors yet does so next.
+                    Refusal::SchemaUnknown(_) => Kind::Conflict,
+                    Refusal::ServiceMissing { .. }
                     | Refusal::VersionBound { .. }
-                    | Refusal::Retired { .. } => Kind::Conflict,
+                    | Refusal::Retired { .. } => {
+                        tracing::warn!(code = refusal.code(), why = %refusal, "a registration is refused");
+                        Kind::Conflict
+                    }
                 };
                 Trouble::new(kind, refusal.code(), refusal.to_string(), refusal.help())
             }

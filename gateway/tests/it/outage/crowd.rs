@@ -117,6 +117,7 @@ fn resident(node: &Node) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_instances_are_a_table_soon() {
+    let _one = super::ONE.lock().await;
     let Some(etcd) = Etcd::one().await else { return };
     let first = Node::start_with(&etcd.endpoints(), "", "expose: all\n");
     let lease = fill(&etcd, &first).await;

@@ -17,6 +17,9 @@ use self::world::{Callers, Node, Service, eventually, operate};
 use crate::etcd::Etcd;
 use crate::process::Turnout;
 
+/// One site at a time: several at once would measure the machine.
+static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A query that only `math` answers.
 const ADD: &str = "{ add(a: 2, b: 3) }";
 /// Until what was started can be asked.
@@ -36,6 +39,7 @@ async fn answers(public: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_replaced_one_by_one_without_a_failed_query() {
+    let _one = ONE.lock().await;
     let data = tempfile::tempdir().unwrap();
     let gateway = Turnout::start("serve", data.path(), &[]);
     let mut services = vec![
@@ -134,6 +138,7 @@ async fn leader(etcd: &Etcd) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_etcd_die_and_freeze_and_callers_notice_nothing() {
+    let _one = ONE.lock().await;
     let Some(mut site) = Site::start().await else { return };
     let callers = site.callers();
 
@@ -156,6 +161,7 @@ async fn members_of_etcd_die_and_freeze_and_callers_notice_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_quorum_what_was_known_goes_on_serving() {
+    let _one = ONE.lock().await;
     let Some(mut site) = Site::start().await else { return };
     let callers = site.callers();
     site.etcd.freeze(0);
@@ -199,6 +205,7 @@ async fn without_a_quorum_what_was_known_goes_on_serving() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_leases_end_at_once_and_callers_notice_nothing() {
+    let _one = ONE.lock().await;
     let Some(site) = Site::start().await else { return };
     let callers = site.callers();
     let mut client = site.etcd.client().await;
@@ -220,6 +227,7 @@ async fn all_leases_end_at_once_and_callers_notice_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn etcd_is_wiped_and_callers_notice_nothing() {
+    let _one = ONE.lock().await;
     let Some(mut site) = Site::start().await else { return };
     let callers = site.callers();
     for member in 0..3 {
@@ -250,6 +258,7 @@ async fn etcd_is_wiped_and_callers_notice_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_changed_and_callers_notice_nothing() {
+    let _one = ONE.lock().await;
     let Some(etcd) = Etcd::one().await else { return };
     let mut client = etcd.client().await;
     client.user_add("root", "first", None).await.unwrap();
@@ -288,6 +297,7 @@ async fn a_password_is_changed_and_callers_notice_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateways_are_restarted_one_by_one_behind_a_proxy_without_a_failed_query() {
+    let _one = ONE.lock().await;
     let Some(mut site) = Site::start().await else { return };
     let proxy = Proxy::start(site.nodes.each_ref().map(Node::public)).await;
     let callers = Callers::start(proxy.url(), ADD, 100);

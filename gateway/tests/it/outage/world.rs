@@ -232,6 +232,7 @@ impl Callers {
     }
 
     /// Ends, and fails the test unless everything was answered.
+    #[expect(clippy::print_stdout, reason = "what was measured is told")]
     pub(crate) async fn expect_no_failure(self, what: &str) {
         // What is under way is answered within its deadline.
         self.task.abort();

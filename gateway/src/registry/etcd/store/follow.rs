@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use turnout_control::id::{SourceName, Timestamp};
 use turnout_control::records::Kind;
 use turnout_control::registry::VersionRecord;
-use turnout_control::table::Input;
+use turnout_control::table::{Input, Removal};
 use turnout_control::watch::Entry;
 use turnout_schema::Digest;
 
@@ -45,6 +45,8 @@ const TOGETHER_MAX: usize = 100;
 const BATCH: usize = 256;
 /// After so many ticks what no instance names any more is forgotten: a minute.
 const TICKS_BETWEEN_SWEEPS: u32 = 240;
+/// After so many what the watch did not tell of is looked at again: 5 s.
+const TICKS_BETWEEN_LOOKS: u32 = 20;
 
 impl Etcd {
     /// Does everything that has to be done beside the calls.
@@ -138,11 +140,11 @@ impl Etcd {
         });
     }
 
-    /// An instance is there, whoever says so.
+    /// An instance is there, and the watch has not said so.
     pub(super) fn put(&self, entry: Arc<Entry>) {
         let at = self.moment();
         self.turn(|view| {
-            view.put(entry, at);
+            view.put_ahead(entry, at);
             Vec::new()
         });
     }
@@ -204,6 +206,11 @@ impl Etcd {
                     if sweep == 0 {
                         self.view().forget_unused();
                     }
+                    if sweep % TICKS_BETWEEN_LOOKS == 0
+                        && let Err(error) = self.look_ahead().await
+                    {
+                        tracing::debug!(error = %chain(&error), "cannot look at what was not told of");
+                    }
                 }
                 Ok(()) = terms.changed() => {}
             }
@@ -217,6 +224,24 @@ impl Etcd {
                 sleep(FAILED).await;
             }
         }
+    }
+
+    /// Looks whether what the watch did not tell of is still there. After a watch that lost its place, what
+    /// came and went in between is in no listing: nobody else would ever say that it went.
+    async fn look_ahead(&self) -> Result<(), Error> {
+        let ahead = self.view().ahead();
+        for group in ahead.chunks(TOGETHER_MAX) {
+            let keys = group.iter().map(|entry| String::from_utf8_lossy(&entry.key).into_owned());
+            let found = self.look(keys.collect()).await?;
+            for (was, found) in group.iter().zip(found) {
+                match found {
+                    Some(now) if now.written_at > was.written_at => self.put(Arc::new(now)),
+                    Some(_) => {}
+                    None => self.turn(|view| view.gone(was, Removal::Unknown)),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Looks up descriptors first: a version is bound to what is stored.

@@ -527,3 +527,30 @@ async fn a_member_that_does_not_answer_refuses_no_registration() {
     let granted = store.register(registration("catalog", "a", "1.5.0", None)).await.unwrap();
     assert_eq!(granted.ttl_s, 5);
 }
+
+#[tokio::test]
+async fn what_came_and_went_while_no_watch_told_of_it_does_not_stay() {
+    let Some(etcd) = testing::Etcd::one().await else { return };
+    let contact =
+        Contact { endpoints: etcd.endpoints(), tls: TlsConfig { ca: None, client: None }, login: None };
+    let (hub, clock) = (Hub::new(vec![SourceName::own()], Known::default(), Clock::start()), Clock::start());
+    let (hub, (_terms, now)) = (Arc::new(hub), watch::channel(terms("127.0.0.0/8")));
+    let store = Etcd::new(Arc::new(Cluster::new(contact, clock)), ROOT, hub.clone(), now, "a".to_owned());
+    let (running, stop) = (TaskTracker::new(), CancellationToken::new());
+    running.spawn(store.clone().run(stop.clone()));
+    eventually("the first listing", || store.view().is_complete()).await;
+    // Registered here, ended and compacted before a watch could say so.
+    let (key, written_at) = (format!("{ROOT}/instances/catalog/a").into_bytes(), 1 << 40);
+    let value = value::instance(&registration("catalog", "a", "1.5.0", None), Timestamp(1));
+    store.put(Arc::new(Entry { key, value, lease: Some(7), created_at: written_at, written_at }));
+    let standing = || {
+        let snapshot = hub.snapshot();
+        let found = snapshot.instance(&"catalog".parse().unwrap(), &"a".parse().unwrap());
+        found.map(Registered::standing)
+    };
+    assert_eq!(standing(), Some(Standing::Up));
+    eventually("the end", || standing() == Some(Standing::Suspect)).await;
+    stop.cancel();
+    running.close();
+    tokio::time::timeout(Duration::from_secs(5), running.wait()).await.unwrap();
+}

@@ -52,6 +52,8 @@ pub(super) struct View {
     terms: Terms,
     instances: BTreeMap<String, Held>,
     leases: HashMap<i64, String>,
+    /// What this gateway told itself, and the watch did not yet: the revisions of those entries.
+    ahead: BTreeMap<String, u64>,
     versions: BTreeMap<Of, VersionRecord>,
     schemas: HashMap<Digest, LookedUp>,
     retired: BTreeSet<Of>,
@@ -103,6 +105,7 @@ impl View {
             terms,
             instances: BTreeMap::new(),
             leases: HashMap::new(),
+            ahead: BTreeMap::new(),
             versions: BTreeMap::new(),
             schemas: HashMap::new(),
             retired: BTreeSet::new(),
@@ -118,6 +121,7 @@ impl View {
     pub(super) fn list(&mut self, entries: Vec<Arc<Entry>>, at: (Duration, Timestamp)) {
         let before = std::mem::take(&mut self.instances);
         self.leases.clear();
+        self.ahead.clear();
         for entry in entries {
             self.put(entry, at);
         }
@@ -130,6 +134,9 @@ impl View {
     /// An instance was written; one that is older than what is known is passed over.
     pub(super) fn put(&mut self, entry: Arc<Entry>, (age, now): (Duration, Timestamp)) {
         let Some(key) = self.name(&entry.key) else { return };
+        if self.ahead.get(&key).is_some_and(|at| *at <= entry.written_at) {
+            self.ahead.remove(&key);
+        }
         let before = self.instances.get(&key);
         if before.is_some_and(|before| before.entry.written_at >= entry.written_at) {
             return;
@@ -153,6 +160,23 @@ impl View {
         self.dirty.insert(key);
     }
 
+    /// An instance was written, and the watch did not say so: perhaps it never will, also not of its end.
+    pub(super) fn put_ahead(&mut self, entry: Arc<Entry>, at: (Duration, Timestamp)) {
+        let Some(key) = self.name(&entry.key) else { return };
+        let (known, written_at) = (self.instances.get(&key), entry.written_at);
+        let is_news = known.is_none_or(|known| known.entry.written_at < written_at);
+        let before = self.ahead.get(&key).copied();
+        self.put(entry, at);
+        if is_news || before.is_some() {
+            self.ahead.insert(key, written_at.max(before.unwrap_or(0)));
+        }
+    }
+
+    /// The entries that the watch did not tell of.
+    pub(super) fn ahead(&self) -> Vec<Arc<Entry>> {
+        self.ahead.keys().filter_map(|key| Some(self.instances.get(key)?.entry.clone())).collect()
+    }
+
     /// An instance is gone. One that said it would go has said goodbye, also when both are heard at once: its
     /// last word is told first, because that tells it from one of a mass deletion.
     pub(super) fn gone(&mut self, was: &Entry, how: Removal) -> Vec<Input> {
@@ -161,6 +185,7 @@ impl View {
             return Vec::new();
         }
         let Some(held) = self.instances.remove(&key) else { return Vec::new() };
+        self.ahead.remove(&key);
         self.dirty.remove(&key);
         if let Some(lease) = held.entry.lease {
             self.leases.remove(&lease);
@@ -559,6 +584,25 @@ mod tests {
         assert_eq!(told(&view.gone(&going, Removal::Unknown)), last);
         let last = "put catalog/b draining; removed catalog/b Goodbye";
         assert_eq!(told(&view.left(&entry("catalog/b", 8, "up"))), last);
+    }
+
+    #[test]
+    fn what_the_watch_did_not_tell_of_is_remembered_until_it_does() {
+        let mut view = view();
+        view.list(vec![entry("catalog/a", 5, "up")], START);
+        let ahead = |view: &View| view.ahead().iter().map(|entry| entry.written_at).collect::<Vec<_>>();
+        view.put_ahead(entry("catalog/a", 20, "up"), START);
+        view.put_ahead(entry("catalog/b", 21, "up"), START);
+        view.gone(&entry("catalog/a", 5, "up"), Removal::Unknown);
+        view.put(entry("catalog/b", 19, "up"), START);
+        assert_eq!(ahead(&view), [20, 21], "what is said is older");
+        view.put_ahead(entry("catalog/b", 21, "up"), START);
+        assert_eq!(ahead(&view), [20, 21], "and told here again");
+        view.put(entry("catalog/b", 21, "up"), START);
+        view.put_ahead(entry("catalog/b", 21, "up"), START);
+        assert_eq!(ahead(&view), [20], "told by the watch");
+        view.gone(&entry("catalog/a", 20, "up"), Removal::Unknown);
+        assert_eq!((ahead(&view), view.len()), (Vec::new(), 1));
     }
 
     #[test]

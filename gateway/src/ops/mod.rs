@@ -86,7 +86,10 @@ impl Facts {
 
 /// Builds the schema.
 pub fn schema(facts: Facts) -> Schema {
-    Schema::build(view::Query, change::Mutation, view::Subscription).data(facts).finish()
+    Schema::build(view::Query, change::Mutation, view::Subscription)
+        .limit_complexity(view::WEIGHT_MAX)
+        .data(facts)
+        .finish()
 }
 
 /// `/graphql`: POST for questions and changes, a WebSocket for subscriptions.

@@ -267,3 +267,18 @@ async fn a_check_of_what_is_no_base64_or_no_version_names_the_argument() {
         assert!(message.starts_with(argument), "{message}");
     }
 }
+
+#[tokio::test]
+async fn one_question_holds_the_descriptors_of_one_check() {
+    let world = World::new().await;
+    let check = |name: &str| {
+        format!(
+            "{name}: check(version: {{ service: \"a\", version: \"1.0.0\", descriptors: \"\" }}) \
+             {{ serving findings {{ code }} }}"
+        )
+    };
+    let one = world.ask(&format!("{{ {} }}", check("a"))).await;
+    assert!(one.errors.iter().all(|error| !error.message.contains("complex")), "{:?}", one.errors);
+    let two = world.ask(&format!("{{ {} {} }}", check("a"), check("b"))).await;
+    assert!(two.errors.iter().any(|error| error.message.contains("complex")), "{:?}", two.errors);
+}

@@ -18,6 +18,13 @@ use super::graph::{self, Graph};
 use super::service::{Now, Service};
 use super::source::{self, Place, Source};
 
+/// What a check weighs among the fields of a question: each holds its descriptors, which may be many megabytes,
+/// so two are more than `WEIGHT_MAX`.
+const CHECK: usize = 5_000;
+
+/// The most fields of one question.
+pub(super) const WEIGHT_MAX: usize = 9_000;
+
 /// What can be asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Query;
@@ -80,7 +87,9 @@ impl Query {
         done::last(ctx.data()?, last).await
     }
 
-    /// What would become of the graph if this version were registered. Changes nothing; takes up to seconds.
+    /// What would become of the graph if this version were registered. Changes nothing; takes up to seconds. One
+    /// to a question.
+    #[graphql(complexity = "CHECK + child_complexity")]
     async fn check(&self, ctx: &Context<'_>, version: Check) -> Result<Checked> {
         check::check(ctx.data()?, version).await
     }

@@ -54,8 +54,11 @@ impl Composer {
         (contests, decision): (&Contests, &Decision),
         made: &Made,
     ) -> Remembered {
-        if self.memory.trouble.is_some() {
-            return Remembered::Never;
+        match self.memory.trouble {
+            Some(kept::Error::Format(_) | kept::Error::Broken(_)) => return Remembered::Never,
+            // It may fit now.
+            Some(kept::Error::TooLarge(_)) => self.memory.trouble = None,
+            None => {}
         }
         let kept = self.to_keep(contests, decision, made);
         if matches!(made.graph, Outcome::Nothing) || kept == self.memory.stored {
@@ -72,8 +75,20 @@ impl Composer {
             Ok(bytes) => self.write(registry, kept, bytes),
             Err(error) => {
                 self.memory.trouble = Some(error);
-                Remembered::Never
+                self.write_seats(registry, kept)
             }
+        }
+    }
+
+    /// Writes down at least who serves, where the names do not fit any more.
+    fn write_seats(&mut self, registry: &Registry, kept: Kept) -> Remembered {
+        let fitting = Kept { locks: self.memory.stored.locks.clone(), ..kept };
+        if fitting == self.memory.stored {
+            return Remembered::Never;
+        }
+        match kept::write(&fitting) {
+            Ok(bytes) => self.write(registry, fitting, bytes),
+            Err(_) => Remembered::Never,
         }
     }
 

@@ -386,6 +386,30 @@ async fn a_store_that_was_away_for_long_is_written_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn names_that_do_not_fit_keep_nobody_from_remembering_who_serves() {
+    let cluster = Cluster::start();
+    let mut gateway = cluster.gateway();
+    let unshared = |pass: &Pass| pass.findings.iter().any(|of| of.diagnostic.code == "LOCKS_NOT_SHARED");
+    for number in 0..6000 {
+        let field = format!("Query.{number:080}").into();
+        gateway.composer.lock().unwrap().memory.ours.locks.fields.insert(field, "users".into());
+    }
+    gateway.hears(&cluster.instance("a", "1.0.0", &things("a.v1")).await);
+    assert!(unshared(&gateway.look(0).await));
+    let mut other = cluster.gateway();
+    other.look(0).await;
+    let seats = other.composer.lock().unwrap().memory.stored.seats.clone();
+    assert_eq!(seats.keys().map(ServiceName::as_str).collect::<Vec<_>>(), ["a"]);
+    // What fits again is written again.
+    gateway.composer.lock().unwrap().memory.ours.locks.fields.clear();
+    gateway.hears(&cluster.instance("b", "1.0.0", &things("b.v1")).await);
+    assert!(!unshared(&gateway.look(1).await));
+    other.look(1).await;
+    let stored = other.composer.lock().unwrap().memory.stored.clone();
+    assert_eq!((stored.seats.len(), stored.locks.fields.is_empty()), (2, false));
+}
+
+#[tokio::test]
 async fn who_returns_while_nothing_can_be_written_is_no_reason_to_hurry() {
     let cluster = Cluster::start();
     let new = cluster.instance("shop", "1.5.0", &things("shop.v1")).await;

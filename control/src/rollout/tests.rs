@@ -1,3 +1,5 @@
+//! A rollout step by step: what makes it go on, hold and go back, at the edges of each rule.
+
 use std::time::Duration;
 
 use super::*;

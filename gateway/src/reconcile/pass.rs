@@ -418,6 +418,11 @@ impl Composer {
         }
     }
 
+    /// What was found the last time.
+    pub(super) fn found(&self) -> &[Finding] {
+        self.settled.as_ref().map_or(&[], |settled| &settled.findings)
+    }
+
     /// Who serves.
     pub(super) fn serving(&self) -> &[Candidate] {
         self.serving.as_ref().map(|(_, members)| members.as_slice()).unwrap_or_default()

@@ -216,6 +216,8 @@ impl Trial<'_> {
                 findings.push(of(&rule));
             }
         }
+        // What is wrong with the graph already is not this version's.
+        findings.retain(|found| found.about.is_some() || !self.composer.found().contains(found));
         preview.findings = sorted(findings, Vec::new());
         Ok(preview)
     }

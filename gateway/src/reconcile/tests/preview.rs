@@ -117,3 +117,16 @@ async fn the_first_version_of_a_service_is_previewed_without_a_graph() {
     assert!(world.published.generations.borrow().is_none());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_the_graph_already_is_not_the_versions() {
+    let world = serving(&[NAME]).await;
+    world.up_with("zebra", "1.0.0", "z", Some(&finding("plain", &[NAME]))).await;
+    let taken = |report: &Report| {
+        report.findings.iter().any(|found| found.about.is_none() && found.diagnostic.code == "ROOT_TAKEN")
+    };
+    world.until(taken).await;
+    let told = preview(&world, "1.5.0", &finding("plain", &[NAME, SIZE])).await.unwrap();
+    assert_eq!(found(&told), Vec::<&str>::new());
+    world.stop().await;
+}

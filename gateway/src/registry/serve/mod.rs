@@ -148,7 +148,8 @@ impl From<Error> for Trouble {
                 Trouble::new(Kind::Unavailable, "SCHEMAS_FULL", full.to_string(), full.help())
             }
             Error::Unavailable(..) | Error::Stopping => {
-                tracing::error!(error = %chain(&error), "the registry failed");
+                // The store tells once that it fails; this is said for each heartbeat.
+                tracing::debug!(error = %chain(&error), "the registry cannot be written now");
                 Trouble::new(
                     Kind::Unavailable,
                     "REGISTRY_UNAVAILABLE",

@@ -266,8 +266,11 @@ fn the_examples_of_the_page_on_registration_are_read() {
     let text = std::fs::read_to_string(page).unwrap();
     let blocks: Vec<&str> =
         text.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
-    assert_eq!(blocks.len(), 2);
-    let layouts = blocks.into_iter().flat_map(|block| config(block).registry.sources);
+    assert_eq!(blocks.len(), 3);
+    let read: Vec<Config> = blocks.into_iter().map(config).collect();
+    let clusters = read.iter().filter(|config| matches!(config.registry.kind, RegistryKind::Etcd(_)));
+    assert_eq!(clusters.count(), 1);
+    let layouts = read.into_iter().flat_map(|config| config.registry.sources);
     let layouts: Vec<&str> = layouts.map(|source| source.source.layout.as_str()).collect();
     assert_eq!(layouts, ["kratos-etcd", "todolist", "plain"]);
 }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use turnout_schema::Descriptors;
+use turnout_schema::subgraph::descriptors;
 
 use super::expose::{Expose, differences};
 use super::finding::{self, About, Count, plural};
@@ -127,17 +128,14 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
             bytes.len()
         )));
     }
-    let unfit = |error: &dyn std::fmt::Display| {
+    let unfit = |error: &descriptors::Error| {
         Failure::Usage(format!(
             "{shown} is no usable FileDescriptorSet: {error}.\nMake one with `buf build -o image.binpb`, or with \
              `protoc --include_imports --include_source_info -o image.binpb your/service.proto`."
         ))
     };
-    match Descriptors::read(&bytes) {
-        Ok(_) if bytes.is_empty() => Err(unfit(&"it is empty")),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(unfit(&error)),
-    }
+    Descriptors::read(&bytes).map_err(|error| unfit(&error))?;
+    Ok(bytes)
 }
 
 fn page(checked: &Checked<'_>, paint: Paint) -> String {

@@ -309,7 +309,6 @@ fn own<'a>(snapshot: &'a Snapshot, service: &ServiceName, id: &InstanceId) -> Op
 }
 
 fn broken(error: sqlite::Error) -> Error {
-    tracing::error!(error = %chain(&error), "the registry file cannot be used");
     Error::Unavailable("the registry file cannot be used", Box::new(error))
 }
 

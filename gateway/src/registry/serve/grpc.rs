@@ -83,7 +83,7 @@ impl registry_server::Registry for Grpc {
             async move {
                 let lease = beat?.lease;
                 let ttl_s = match lease.parse::<LeaseId>() {
-                    Ok(id) => registry.store.renew(id).await.map_err(Trouble::from)?,
+                    Ok(id) => registry.store.renew(id).await.map_err(Trouble::of_heartbeat)?,
                     Err(_) => None,
                 };
                 Ok(KeepAliveResponse { lease, ttl_seconds: ttl_s.unwrap_or_default().into() })

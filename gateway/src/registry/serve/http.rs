@@ -183,7 +183,7 @@ async fn deregister(
 
 async fn keepalive(State(at): State<Registrar>, Path(lease): Path<String>) -> Answer {
     let id: LeaseId = lease.parse().map_err(|_| Trouble::unknown_lease())?;
-    let ttl_s = at.registry.store.renew(id).await?;
+    let ttl_s = at.registry.store.renew(id).await.map_err(Trouble::of_heartbeat)?;
     let ttl_s = ttl_s.ok_or_else(Trouble::unknown_lease)?;
     Ok(Json(json!({ "lease": lease, "ttl": ttl_s })).into_response())
 }

@@ -91,6 +91,27 @@ impl Trouble {
         Trouble::new(Kind::Missing, "LEASE_UNKNOWN", "there is no such lease", "Register again.")
     }
 
+    fn unavailable() -> Trouble {
+        Trouble::new(
+            Kind::Unavailable,
+            "REGISTRY_UNAVAILABLE",
+            "the registry cannot be written now",
+            "Try again; the gateway's log says why.",
+        )
+    }
+
+    /// The same as any other, but not logged for each of thousands of instances while the store is away, which
+    /// the store itself logs once.
+    pub(crate) fn of_heartbeat(error: Error) -> Trouble {
+        match error {
+            Error::Unavailable(..) => {
+                tracing::debug!(error = %chain(&error), "a heartbeat was not taken");
+                Trouble::unavailable()
+            }
+            other => Trouble::from(other),
+        }
+    }
+
     pub(crate) fn unknown_schema() -> Trouble {
         Trouble::new(Kind::Missing, "SCHEMA_UNKNOWN", "the schema is not stored", "Store it with PUT.")
     }
@@ -148,14 +169,8 @@ impl From<Error> for Trouble {
                 Trouble::new(Kind::Unavailable, "SCHEMAS_FULL", full.to_string(), full.help())
             }
             Error::Unavailable(..) | Error::Stopping => {
-                // The store tells once that it fails; this is said for each heartbeat.
-                tracing::debug!(error = %chain(&error), "the registry cannot be written now");
-                Trouble::new(
-                    Kind::Unavailable,
-                    "REGISTRY_UNAVAILABLE",
-                    "the registry cannot be written now",
-                    "Try again; the gateway's log says why.",
-                )
+                tracing::error!(error = %chain(&error), "the registry failed");
+                Trouble::unavailable()
             }
         }
     }

@@ -19,6 +19,7 @@ pub mod records;
 pub mod registration;
 pub mod registry;
 pub mod rollout;
+pub mod routes;
 pub mod slot;
 pub mod source;
 pub mod table;

@@ -113,25 +113,32 @@ impl Policy {
     pub fn choose(&self, unit: Option<&Unit>, health: &dyn Fn(&Version) -> Health) -> Choice<'_> {
         let Some(candidate) = &self.candidate else { return self.stays(Reason::Stable) };
         let weight = candidate.weight.min(candidate.cap);
-        let wanted = match unit {
+        let (wanted, slot) = match unit {
             _ if candidate.killed => return self.stays(Reason::Killed),
             _ if weight == Weight::NONE => return self.stays(Reason::Stable),
             None => return self.stays(Reason::NoUnit),
             Some(unit) if candidate.deny.contains(unit) => return self.stays(Reason::Denied),
-            Some(unit) if candidate.allow.contains(unit) => Reason::Allowed,
-            Some(unit) if weight.takes(Slot::of(&candidate.salt, unit)) => Reason::Candidate,
-            Some(_) => return self.stays(Reason::Stable),
+            Some(unit) if candidate.allow.contains(unit) => (Reason::Allowed, None),
+            Some(unit) => {
+                let slot = Slot::of(&candidate.salt, unit);
+                if !weight.takes(slot) {
+                    return Choice { slot: Some(slot), ..self.stays(Reason::Stable) };
+                }
+                (Reason::Candidate, Some(slot))
+            }
         };
         match health(&candidate.version) {
-            Health::Serves => Choice { version: &candidate.version, arm: Arm::Candidate, reason: wanted },
-            Health::FuseOpen => self.stays(Reason::FuseOpen),
-            Health::Cold => self.stays(Reason::Cold),
-            Health::Away => self.stays(Reason::Fallback),
+            Health::Serves => {
+                Choice { version: &candidate.version, arm: Arm::Candidate, reason: wanted, slot }
+            }
+            Health::FuseOpen => Choice { slot, ..self.stays(Reason::FuseOpen) },
+            Health::Cold => Choice { slot, ..self.stays(Reason::Cold) },
+            Health::Away => Choice { slot, ..self.stays(Reason::Fallback) },
         }
     }
 
     fn stays(&self, reason: Reason) -> Choice<'_> {
-        Choice { version: &self.stable, arm: Arm::Stable, reason }
+        Choice { version: &self.stable, arm: Arm::Stable, reason, slot: None }
     }
 }
 
@@ -157,6 +164,8 @@ pub struct Choice<'a> {
     pub arm: Arm,
     /// Why.
     pub reason: Reason,
+    /// Where the unit stands in the lineage, where that was looked at.
+    pub slot: Option<Slot>,
 }
 
 /// Which of the two versions of a policy.

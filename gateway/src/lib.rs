@@ -13,6 +13,7 @@ pub mod exposure;
 pub mod generation;
 pub mod http;
 pub mod launch;
+pub mod lineup;
 pub mod ops;
 pub mod reconcile;
 pub mod registry;

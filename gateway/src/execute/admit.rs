@@ -26,7 +26,7 @@ impl<'a> Admitted<'a> {
     /// Reads the variables of an operation; or everything that is wrong with them.
     pub(super) fn read(operation: &Operation<'a>) -> Result<Admitted<'a>, Vec<Fault>> {
         let plan = &operation.prepared.plan;
-        let types = &operation.generation.supergraph.types;
+        let types = &operation.view.graph.supergraph().types;
         let variables = Variables::read(operation.variables, &plan.variables, types)
             .map_err(|errors| errors.iter().map(Fault::from).collect::<Vec<_>>())?;
         // A variable with a default may still be given as null, and then the default does not count.
@@ -55,6 +55,6 @@ pub(super) fn introspect(operation: &Operation<'_>) -> Result<Option<ConstValue>
             serde_json::from_str(text).map_err(|error| Unanswered::Failed(error.to_string()))?,
         ),
     };
-    let introspection = operation.generation.introspection();
+    let introspection = operation.view.graph.introspection();
     introspection.answer(document, operation.operation_name, variables).map(Some)
 }

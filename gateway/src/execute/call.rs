@@ -46,9 +46,9 @@ impl<'a> Outbound<'a> {
         message: Bytes,
         deadline: Instant,
     ) -> Option<(&'a Callee, Outgoing<'a>)> {
-        let Operation { prepared, generation, metadata, .. } = *self.operation;
+        let Operation { prepared, lineup, metadata, .. } = *self.operation;
         let planned = prepared.plan.fetches.get(fetch)?;
-        let callee = generation.callees.get(planned.member)?;
+        let callee = lineup.choose(planned.member)?.callee;
         let outgoing = Outgoing {
             path: prepared.paths.get(fetch)?,
             message,

@@ -14,14 +14,17 @@ use super::answer;
 use super::call::{Call, Outbound};
 use super::fault::Fault;
 use super::wave::Progress;
-use crate::generation::{Generation, Prepared};
+use crate::generation::{Prepared, View};
+use crate::lineup::Lineup;
 use crate::upstream::Worker;
 
 /// An operation to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
-    /// What everything belongs to.
-    pub generation: &'a Generation,
+    /// The graph that the caller sees, and who answers.
+    pub view: &'a View,
+    /// The versions that it uses, chosen as services are first touched.
+    pub lineup: &'a Lineup<'a>,
     /// The plan and what was made ready with it.
     pub prepared: &'a Prepared,
     /// The name the request gave.

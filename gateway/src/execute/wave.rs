@@ -143,7 +143,7 @@ impl<'p, C: Call> Progress<'p, C> {
     /// The bytes of a fetch's request, without keys.
     pub(super) fn request(&self, fetch: usize) -> Result<Vec<u8>, answers::Failure> {
         let fetch = &self.plan().fetches[fetch];
-        let types = &self.operation.generation.supergraph.types;
+        let types = &self.operation.view.graph.supergraph().types;
         match fetch.request.encode(&self.admitted.variables, types) {
             Ok(mut bytes) => {
                 bytes.extend_from_slice(&fetch.mask);

@@ -1,68 +1,71 @@
 //! Everything that requests need and that changes together: immutable, shared, swapped as a whole.
 //!
-//! A request takes the current generation once and keeps it to its end. What belongs to a generation, its
-//! plans above all, goes with the last request that uses it, so nothing is ever invalidated. The pools are
-//! the fleet's and outlive a generation; so do the meters.
+//! A request takes the current generation once and keeps it to its end. A generation has a `View` for each
+//! frontend: the graph that it sees, and who answers each part of it. Graphs, and the plans they keep, are
+//! shared between frontends and between generations, and go with the last request that uses them, so nothing
+//! is ever invalidated. The pools are the fleet's and outlive a generation; so do the meters and what is
+//! counted about candidates.
 
+mod graph;
 mod prepare;
 
+pub use graph::{Document, Graph, Unfit};
 pub use prepare::{Prepared, limits};
 
-use std::cmp::Reverse;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tokio::time::Instant;
-use turnout_control::id::{ServiceName, Version};
-use turnout_schema::Supergraph;
-use turnout_schema::dynamic::Introspection;
-use turnout_schema::guard::Limits;
-use turnout_schema::plan::Cache;
-use turnout_schema::validate::Validator;
+use turnout_control::frontend::Frontends;
+use turnout_control::id::{FrontendId, ServiceName, Version};
+use turnout_control::policy::Policy;
+use turnout_control::routes::Unrouted;
 
-use crate::execute::fault::Fault;
+use crate::config::CohortUnit;
+use crate::lineup::Trial;
 use crate::telemetry::{CallMeter, Meters};
 use crate::upstream::pool::Pool;
-
-/// How many plans are kept. Clients send tens to hundreds of documents; ten apps in ten versions fit.
-const PLANS_MAX: usize = 4096;
-
-/// What all plans together may take. Whoever sends documents decides how many and how large they are, so that
-/// the number alone would bound nothing: a document of a thousand fields has a plan of 300 KiB.
-const PLANS_BYTES_MAX: usize = 128 << 20;
-
-/// How many plans are made ahead: what is asked all the time, not what was asked once.
-const WARM_MAX: usize = 500;
 
 /// What requests run on.
 #[derive(Debug)]
 pub struct Generation {
     /// Counts the generations of this process, from 1.
     pub number: u64,
-    /// The graph.
-    pub supergraph: Arc<Supergraph>,
-    /// Who is called, in the order of the supergraph's members.
-    pub callees: Vec<Callee>,
-    validator: Validator,
-    introspection: Introspection,
-    plans: RwLock<Plans>,
+    /// The revision of the records that it was made from.
+    pub revision: u64,
+    /// Who callers are taken for.
+    pub frontends: Arc<Frontends>,
+    /// What callers get who are no published frontend.
+    any: Option<Arc<View>>,
+    /// What each published frontend gets.
+    views: BTreeMap<FrontendId, Arc<View>>,
 }
 
-/// The plans of documents that passed these limits. Other limits are other plans: what they refuse must
-/// not be answered because it once was.
+/// What one frontend sees.
 #[derive(Debug)]
-struct Plans {
-    limits: Limits,
-    cache: Cache<Prepared>,
+pub struct View {
+    /// The frontend; `None`: the built-in one.
+    pub frontend: Option<FrontendId>,
+    /// Its graph.
+    pub graph: Arc<Graph>,
+    /// Who answers, in the order of the graph's members.
+    pub routes: Vec<Route>,
+    /// The services it pins and does not see, and why.
+    pub unrouted: BTreeMap<ServiceName, Unrouted>,
 }
 
-/// A document that was sent, as it was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// The document as the request had it, a JSON string with its quotes.
-    pub raw: Box<str>,
-    /// The operation of it that was asked for.
-    pub operation: Option<Box<str>>,
+/// Who answers for a service.
+#[derive(Debug)]
+pub struct Route {
+    /// The service.
+    pub service: ServiceName,
+    /// Who gets which version.
+    pub policy: Policy,
+    /// Who sticks to a version.
+    pub cohort: CohortUnit,
+    /// The stable version.
+    pub stable: Callee,
+    /// The candidate, if there is one, and what is counted of both.
+    pub candidate: Option<(Callee, Arc<Trial>)>,
 }
 
 /// A version of a service that is called.
@@ -86,107 +89,54 @@ impl Callee {
     }
 }
 
-/// A graph, with what is made ready of it once: costs up to a second, so it is not made where requests run.
-#[derive(Debug)]
-pub struct Graph {
-    supergraph: Arc<Supergraph>,
-    validator: Validator,
-    introspection: Introspection,
-}
-
-/// Why a graph cannot serve.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unfit(String);
-
-impl Graph {
-    /// Makes a graph ready.
-    pub fn new(supergraph: Supergraph) -> Result<Graph, Unfit> {
-        // First, because it looks at how large the graph is.
-        let introspection = Introspection::new(&supergraph).map_err(Unfit)?;
-        let validator = Validator::new(&supergraph).map_err(Unfit)?;
-        Ok(Graph { supergraph: Arc::new(supergraph), validator, introspection })
-    }
-
-    /// The graph.
-    pub fn supergraph(&self) -> &Arc<Supergraph> {
-        &self.supergraph
+impl Route {
+    /// One version for everybody.
+    pub fn only(stable: Callee) -> Route {
+        let policy = Policy::new(stable.version.clone(), None, None, &|_| false)
+            .expect("a stable version alone is a policy");
+        Route { service: stable.service.clone(), policy, cohort: CohortUnit::User, stable, candidate: None }
     }
 }
 
 impl Generation {
-    /// A generation that has no plans yet. `callees` are in the order of the graph's members.
-    pub fn new(number: u64, graph: Graph, callees: Vec<Callee>) -> Generation {
-        let Graph { supergraph, validator, introspection } = graph;
-        let plans =
-            RwLock::new(Plans { limits: Limits::RECOMMENDED, cache: Cache::new(PLANS_MAX, PLANS_BYTES_MAX) });
-        Generation { number, supergraph, callees, validator, introspection, plans }
-    }
-
-    /// The plan of an operation, from the cache or made now. `raw` is the document as the request has it, a
-    /// JSON string with its quotes: it is looked up before anybody unescapes it. Two requests that miss the
-    /// same document at the same time both plan it, and then share one. Subscriptions are planned like
-    /// everything else; whether they can be carried is the transport's business.
-    pub fn prepare(
-        &self,
-        raw: &str,
-        operation: Option<&str>,
-        limits: &Limits,
-    ) -> Result<Arc<Prepared>, Vec<Fault>> {
-        if let Some(known) = self.known(raw, operation, limits) {
-            return Ok(known);
-        }
-        let prepared = Arc::new(self.make(raw, operation, limits)?);
-        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
-        if plans.limits != *limits {
-            *plans = Plans { limits: *limits, cache: Cache::new(PLANS_MAX, PLANS_BYTES_MAX) };
-        }
-        let bytes = prepared.bytes(raw.len());
-        Ok(plans.cache.put(raw, operation, prepared, bytes))
-    }
-
-    /// Answers what the graph is asked about itself.
-    pub fn introspection(&self) -> &Introspection {
-        &self.introspection
-    }
-
-    /// The documents whose plans are at hand, those that were used most first, and the limits they passed.
-    /// Sorts all plans; requests go on meanwhile.
-    pub fn documents(&self, max: usize) -> (Vec<Document>, Limits) {
-        let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
-        let uses = |prepared: &Prepared| prepared.uses().iter().map(|(_, times)| times).sum::<u64>();
-        let mut known: Vec<_> =
-            plans.cache.iter().map(|(raw, operation, plan)| (Reverse(uses(plan)), raw, operation)).collect();
-        known.sort_unstable();
-        let document = |(_, raw, operation): (_, &str, Option<&str>)| Document {
-            raw: raw.into(),
-            operation: operation.map(Box::from),
-        };
-        (known.into_iter().take(max).map(document).collect(), plans.limits)
-    }
-
-    /// Plans what an older generation was asked most, before the first request comes, as far as the time goes.
-    /// Blocks. What does not fit this graph any more is left to whoever sends it.
-    pub fn warm(&self, older: &Generation, budget: Duration) {
-        let until = Instant::now() + budget;
-        let (documents, limits) = older.documents(WARM_MAX);
-        for Document { raw, operation } in &documents {
-            if Instant::now() >= until {
-                tracing::debug!(plans = self.plans(), of = documents.len(), "not all plans were made ahead");
-                return;
+    /// A generation of these views; one of them at most is that of the built-in frontend.
+    pub fn new(number: u64, revision: u64, frontends: Arc<Frontends>, views: Vec<Arc<View>>) -> Generation {
+        let (mut any, mut named) = (None, BTreeMap::new());
+        for view in views {
+            match &view.frontend {
+                None => any = Some(view),
+                Some(frontend) => drop(named.insert(frontend.clone(), view)),
             }
-            let _left_to_its_sender = self.prepare(raw, operation.as_deref(), &limits);
         }
+        Generation { number, revision, frontends, any, views: named }
+    }
+
+    /// What a frontend sees; `None`: the built-in one.
+    pub fn view(&self, frontend: Option<&FrontendId>) -> Option<&Arc<View>> {
+        match frontend {
+            None => self.any.as_ref(),
+            Some(frontend) => self.views.get(frontend),
+        }
+    }
+
+    /// What all frontends see, the built-in one first.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.any.iter().chain(self.views.values())
+    }
+
+    /// The graphs, each once.
+    pub fn graphs(&self) -> Vec<&Arc<Graph>> {
+        let mut graphs: Vec<&Arc<Graph>> = Vec::new();
+        for view in self.views() {
+            if !graphs.iter().any(|known| Arc::ptr_eq(known, &view.graph)) {
+                graphs.push(&view.graph);
+            }
+        }
+        graphs
     }
 
     /// How many plans are at hand.
     pub fn plans(&self) -> usize {
-        self.plans.read().unwrap_or_else(PoisonError::into_inner).cache.len()
-    }
-
-    /// Copies nothing and allocates nothing.
-    fn known(&self, raw: &str, operation: Option<&str>, limits: &Limits) -> Option<Arc<Prepared>> {
-        let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
-        if plans.limits == *limits { plans.cache.get(raw, operation) } else { None }
+        self.graphs().iter().map(|graph| graph.plans()).sum()
     }
 }

@@ -10,7 +10,7 @@ use turnout_schema::guard::{self, Limits, Refusal};
 use turnout_schema::plan::{self, Plan, Value};
 use turnout_schema::validate;
 
-use super::Generation;
+use super::Graph;
 use crate::config::LimitsConfig;
 use crate::execute::fault::Fault;
 use crate::execute::run::Outcome;
@@ -82,7 +82,7 @@ pub fn limits(config: &LimitsConfig) -> Limits {
     }
 }
 
-impl Generation {
+impl Graph {
     pub(super) fn make(
         &self,
         raw: &str,
@@ -173,7 +173,7 @@ mod tests {
     use turnout_schema::subgraph::{self, Exposure};
     use turnout_schema::{Descriptors, Supergraph};
 
-    use super::super::{Graph, PLANS_BYTES_MAX};
+    use super::super::graph::PLANS_BYTES_MAX;
     use super::*;
     use crate::upstream::Worker;
 
@@ -189,8 +189,8 @@ mod tests {
         compose(&subgraphs, &Locks::default()).supergraph.unwrap()
     }
 
-    fn generation() -> Generation {
-        Generation::new(1, Graph::new(supergraph()).unwrap(), Vec::new())
+    fn graph() -> Graph {
+        Graph::new(supergraph()).unwrap()
     }
 
     fn raw(text: &str) -> String {
@@ -198,19 +198,19 @@ mod tests {
     }
 
     fn faults(text: &str, operation: Option<&str>) -> Vec<Fault> {
-        generation().prepare(&raw(text), operation, &Limits::RECOMMENDED).unwrap_err()
+        graph().prepare(&raw(text), operation, &Limits::RECOMMENDED).unwrap_err()
     }
 
     #[test]
     fn a_document_is_planned_once_and_found_again_as_it_was_sent() {
-        let generation = generation();
+        let graph = graph();
         let text = raw("query Q {\n  order(id: \"1\") { id }\n}\nquery R { __typename }");
-        let first = generation.prepare(&text, Some("Q"), &Limits::RECOMMENDED).unwrap();
-        let again = generation.prepare(&text, Some("Q"), &Limits::RECOMMENDED).unwrap();
+        let first = graph.prepare(&text, Some("Q"), &Limits::RECOMMENDED).unwrap();
+        let again = graph.prepare(&text, Some("Q"), &Limits::RECOMMENDED).unwrap();
         assert!(Arc::ptr_eq(&first, &again));
-        let other = generation.prepare(&text, Some("R"), &Limits::RECOMMENDED).unwrap();
+        let other = graph.prepare(&text, Some("R"), &Limits::RECOMMENDED).unwrap();
         assert!(!Arc::ptr_eq(&first, &other));
-        assert_eq!(generation.plans(), 2);
+        assert_eq!(graph.plans(), 2);
         assert_eq!(first.plan.kind, RootKind::Query);
         assert_eq!(first.paths.len(), first.plan.fetches.len());
         assert_eq!(first.paths[0].as_str(), "/shop.orders.v1.OrdersService/GetOrder");
@@ -219,10 +219,9 @@ mod tests {
 
     #[test]
     fn only_a_question_about_the_graph_keeps_its_document() {
-        let generation = generation();
-        let kept = |text: &str| {
-            generation.prepare(&raw(text), None, &Limits::RECOMMENDED).unwrap().document.is_some()
-        };
+        let graph = graph();
+        let kept =
+            |text: &str| graph.prepare(&raw(text), None, &Limits::RECOMMENDED).unwrap().document.is_some();
         assert!(kept("{ __schema { queryType { name } } }"));
         assert!(kept("{ __type(name: \"Order\") { name } order(id: \"1\") { id } }"));
         assert!(!kept("{ __typename }"));
@@ -230,11 +229,11 @@ mod tests {
 
     #[test]
     fn tighter_limits_hold_for_documents_that_are_known() {
-        let generation = generation();
+        let graph = graph();
         let text = raw("{ order(id: \"1\") { id } }");
-        assert!(generation.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
+        assert!(graph.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
         let tight = Limits { depth: 1, ..Limits::RECOMMENDED };
-        let faults = generation.prepare(&text, None, &tight).unwrap_err();
+        let faults = graph.prepare(&text, None, &tight).unwrap_err();
         assert_eq!(faults[0].code, "LIMIT_EXCEEDED");
         assert_eq!(
             faults[0].message,
@@ -244,16 +243,16 @@ mod tests {
 
     #[test]
     fn a_long_text_is_planned_and_not_kept() {
-        let generation = generation();
+        let graph = graph();
         let text = raw(&format!("{{ __typename }} #{}", "x".repeat(PLANS_BYTES_MAX / 64)));
-        assert!(generation.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
-        assert_eq!(generation.plans(), 0);
+        assert!(graph.prepare(&text, None, &Limits::RECOMMENDED).is_ok());
+        assert_eq!(graph.plans(), 0);
     }
 
     #[test]
     fn a_document_that_is_kept_counts_as_what_it_is() {
         let text = raw(&format!("{{ __schema {{ queryType {{ {} }} }} }}", "name ".repeat(900)));
-        let prepared = generation().prepare(&text, None, &Limits::RECOMMENDED).unwrap();
+        let prepared = graph().prepare(&text, None, &Limits::RECOMMENDED).unwrap();
         let selections = 900 * size_of::<async_graphql_parser::types::Selection>();
         assert!(prepared.bytes(text.len()) > selections, "{}", prepared.bytes(text.len()));
         assert!(prepared.bytes(text.len()) < PLANS_BYTES_MAX / 64);
@@ -280,7 +279,7 @@ mod tests {
     fn every_exceeded_limit_is_told() {
         let deep = format!("{}{}", "{ a ".repeat(20), "}".repeat(20));
         let tight = Limits { tokens: 10, nesting: 10, ..Limits::RECOMMENDED };
-        let found = generation().prepare(&raw(&deep), None, &tight).unwrap_err();
+        let found = graph().prepare(&raw(&deep), None, &tight).unwrap_err();
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.iter().all(|fault| fault.code == "LIMIT_EXCEEDED"));
         assert!(found[0].message.contains("limits.tokens"), "{found:?}");
@@ -289,15 +288,15 @@ mod tests {
     #[test]
     fn what_is_no_text_is_no_document() {
         for raw in ["\"\\ud800\"", "{}", "\"", "12"] {
-            let found = generation().prepare(raw, None, &Limits::RECOMMENDED).unwrap_err();
+            let found = graph().prepare(raw, None, &Limits::RECOMMENDED).unwrap_err();
             assert_eq!(found[0].code, "GRAPHQL_PARSE_FAILED", "{raw}");
         }
     }
 
     #[test]
     fn uses_are_told_by_outcome() {
-        let generation = generation();
-        let prepared = generation.prepare("\"{__typename}\"", None, &Limits::RECOMMENDED).unwrap();
+        let graph = graph();
+        let prepared = graph.prepare("\"{__typename}\"", None, &Limits::RECOMMENDED).unwrap();
         prepared.uses.count(Worker(3), Outcome::Complete);
         assert_eq!(prepared.uses()[0], (Outcome::Complete, 1));
     }

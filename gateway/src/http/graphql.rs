@@ -18,6 +18,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use hyper::body::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use turnout_control::frontend::Units;
 use turnout_schema::graph::RootKind;
 use turnout_schema::guard::Limits;
 
@@ -31,6 +32,7 @@ use crate::config::{Config, StatusProfile};
 use crate::execute::fault::Fault;
 use crate::execute::run::{Answer, Operation, Outcome, RequestId, run};
 use crate::generation::{self, Generation};
+use crate::lineup::Lineup;
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
@@ -154,7 +156,8 @@ impl Graphql {
         let generation = current.as_deref().ok_or_else(nothing_offered)?;
         let operation_name = payload.operation_name.as_deref();
         let count = |kind, outcome| self.meters.operation(self.worker, kind, outcome, begun.elapsed());
-        let prepared = generation.prepare(payload.query, operation_name, &settings.limits);
+        let view = generation.view(None).ok_or_else(nothing_offered)?;
+        let prepared = view.graph.prepare(payload.query, operation_name, &settings.limits);
         let prepared = prepared.map_err(|faults| {
             count(None, Outcome::Refused);
             Refusal::of_document(faults)
@@ -167,8 +170,11 @@ impl Graphql {
             }
         }
         let metadata = facts::metadata(&head.headers, &settings.forward);
+        let units = Units::default();
+        let lineup = Lineup::new(view, &units);
         let operation = Operation {
-            generation,
+            view,
+            lineup: &lineup,
             prepared: &prepared,
             operation_name,
             variables: payload.variables,

@@ -31,7 +31,7 @@ use turnout_control::id::ServiceName;
 use turnout_control::registry::Snapshot;
 use turnout_schema::subgraph::Exposure;
 
-use crate::generation::{Callee, Generation, Graph};
+use crate::generation::{Callee, Generation, Graph, Route, View};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
 use crate::telemetry::Meters;
@@ -221,8 +221,12 @@ impl Reconciler {
 
     /// Makes the plans of what is asked most, while the older generation still serves.
     async fn warm(&self, next: &Arc<Generation>) {
-        let Some(older) = self.generations.borrow().clone() else { return };
-        let warmed = next.clone();
+        let older = self.generations.borrow().clone();
+        let Some(older) = older.as_ref().and_then(|older| older.view(None)).map(|view| view.graph.clone())
+        else {
+            return;
+        };
+        let Some(warmed) = next.view(None).map(|view| view.graph.clone()) else { return };
         if let Err(error) = tokio::task::spawn_blocking(move || warmed.warm(&older, WARM)).await {
             tracing::error!(%error, "plans were not made ahead");
         }
@@ -230,11 +234,13 @@ impl Reconciler {
 
     fn generation(&self, number: u64, graph: Graph, members: Vec<Candidate>) -> Generation {
         let Sources { fleet, meters, .. } = &self.sources;
-        let callee = |Candidate { service, version, .. }| {
+        let route = |Candidate { service, version, .. }| {
             let pool = fleet.pool(&service, &version);
-            Callee::new(service, version, pool, meters)
+            Route::only(Callee::new(service, version, pool, meters))
         };
-        Generation::new(number, graph, members.into_iter().map(callee).collect())
+        let routes = members.into_iter().map(route).collect();
+        let view = View { frontend: None, graph: Arc::new(graph), routes, unrouted: BTreeMap::new() };
+        Generation::new(number, 0, Arc::default(), vec![Arc::new(view)])
     }
 }
 

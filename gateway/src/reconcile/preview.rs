@@ -231,13 +231,16 @@ impl Trial<'_> {
         changes: &mut Vec<Change>,
     ) -> (Vec<Diagnostic>, Vec<Affected>) {
         let Some(serving) = self.generation.clone() else { return Default::default() };
+        let Some(serving) = serving.view(None).map(|view| view.graph.clone()) else {
+            return Default::default();
+        };
         let (documents, limits) = serving.documents(usize::MAX);
         let sent: Vec<Sent> = documents.into_iter().filter_map(Sent::read).collect();
         let mut breaks: Vec<Vec<String>> = vec![Vec::new(); sent.len()];
         let mut rules = Vec::new();
         if let Some(holder) = holder.filter(|holder| **holder != self.candidate) {
             let shape = |(at, sent): (usize, &Sent)| {
-                Shape::of(at.to_string(), &sent.parsed, None, &serving.supergraph)
+                Shape::of(at.to_string(), &sent.parsed, None, serving.supergraph())
             };
             let shapes: Vec<Shape> = sent.iter().enumerate().map(shape).collect();
             let pair = (holder, &self.candidate);
@@ -252,11 +255,10 @@ impl Trial<'_> {
             }
         }
         if let Outcome::Other(graph) = graph {
-            *changes = diff(&serving.supergraph, graph.supergraph());
-            let next = Generation::new(0, *graph, Vec::new());
+            *changes = diff(serving.supergraph(), graph.supergraph());
             for (sent, breaks) in sent.iter().zip(&mut breaks) {
                 let operation = sent.document.operation.as_deref();
-                if let Err(faults) = next.prepare(&sent.document.raw, operation, &limits) {
+                if let Err(faults) = graph.prepare(&sent.document.raw, operation, &limits) {
                     breaks.extend(faults.into_iter().map(|fault| fault.message));
                 }
             }

@@ -216,7 +216,7 @@ impl Pool {
     }
 
     /// Whether nobody is registered.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.roster().members().is_empty()
     }
 

@@ -20,7 +20,7 @@ pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure
     };
     let words = words(failure);
     let speech =
-        Speech { arguments: arguments(operation, fetch), types: &operation.generation.supergraph.types };
+        Speech { arguments: arguments(operation, fetch), types: &operation.view.graph.supergraph().types };
     let (details, localized) = match failure.origin {
         Origin::Service => details::read(&failure.details, words, speech),
         Origin::Nobody | Origin::Connection | Origin::Deadline | Origin::Answer | Origin::Overload => {
@@ -46,7 +46,7 @@ pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure
 /// Tells the log of a failed call.
 pub(in crate::execute) fn log(operation: &Operation<'_>, fetch: usize, failure: &Failure) {
     let fetch = operation.prepared.plan.fetches.get(fetch);
-    let callee = fetch.and_then(|fetch| operation.generation.callees.get(fetch.member));
+    let callee = fetch.and_then(|fetch| operation.lineup.choose(fetch.member)).map(|chosen| chosen.callee);
     tracing::warn!(
         request_id = %operation.request_id,
         service = callee.map(|callee| callee.service.as_str()),
@@ -152,7 +152,7 @@ fn is_retryable(failure: &Failure, safety: Safety) -> bool {
 
 /// The arguments of the field that a fetch is for. Nobody gives any to the lookup of an entity.
 fn arguments<'a>(operation: &Operation<'a>, fetch: &Fetch) -> &'a [Argument] {
-    let graph = &operation.generation.supergraph;
+    let graph = operation.view.graph.supergraph();
     match fetch.origin {
         Purpose::Root(at) => graph.roots.get(at).map_or(&[], |root| &root.what.field.arguments),
         Purpose::Extension(at) => graph.extensions.get(at).map_or(&[], |added| &added.what.field.arguments),

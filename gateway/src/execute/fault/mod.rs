@@ -61,7 +61,8 @@ impl Fault {
 
     /// The same with the version that is called by a fetch.
     pub(super) fn of_fetch(mut self, operation: &Operation<'_>, fetch: &Fetch) -> Fault {
-        if let Some(Callee { service, version, .. }) = operation.generation.callees.get(fetch.member) {
+        if let Some(chosen) = operation.lineup.choose(fetch.member) {
+            let Callee { service, version, .. } = chosen.callee;
             self.extensions.insert("service".to_owned(), service.as_str().into());
             self.extensions.insert("serviceVersion".to_owned(), version.to_string().into());
         }

@@ -1,6 +1,7 @@
 //! The graph of the samples, and services that answer by script.
 
-use std::sync::{LazyLock, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use prost::Message;
 use serde_json::Value;
 use tokio::time::Instant;
 use tonic::Code;
+use turnout_control::frontend::Units;
 use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::orders::v1 as orders;
 use turnout_samples::contract::shop::reviews::v1 as reviews;
@@ -21,7 +23,8 @@ use turnout_schema::subgraph::{self, Exposure};
 
 use crate::execute::call::{Call, Messages};
 use crate::execute::run::{Answer, Operation, RequestId, perform};
-use crate::generation::{Callee, Generation, Graph, Prepared};
+use crate::generation::{Callee, Graph, Prepared, Route, View};
+use crate::lineup::Lineup;
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 use crate::upstream::{Failure, Origin, Worker};
@@ -34,43 +37,34 @@ const MEMBERS: [(&str, &str); 4] =
 pub(super) const CALL: Duration = Duration::from_millis(10);
 
 pub(super) struct World {
-    pub(super) generation: Generation,
+    pub(super) view: &'static View,
+    lineup: Lineup<'static>,
     metadata: HeaderMap,
 }
 
 impl World {
     /// Made once: composing it takes longer than any of the tests.
     pub(super) fn get() -> &'static World {
-        static WORLD: LazyLock<World> = LazyLock::new(World::new);
+        static VIEW: LazyLock<View> = LazyLock::new(view);
+        static NOBODY: LazyLock<Units> = LazyLock::new(Units::default);
+        static WORLD: LazyLock<World> = LazyLock::new(|| World {
+            view: &VIEW,
+            lineup: Lineup::new(&VIEW, &NOBODY),
+            metadata: HeaderMap::new(),
+        });
         &WORLD
-    }
-
-    fn new() -> World {
-        let read = |(service, version): (&str, &str)| {
-            let bytes = turnout_samples::descriptors(service, version).unwrap();
-            subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
-        };
-        let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
-        let (fleet, meters) = (Fleet::idle(), Meters::new());
-        let callee = |member: &turnout_schema::supergraph::Member| {
-            let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
-            let pool = fleet.pool(&service, &version);
-            Callee::new(service, version, pool, &meters)
-        };
-        let callees = supergraph.members.iter().map(callee).collect();
-        let generation = Generation::new(1, Graph::new(supergraph).unwrap(), callees);
-        World { generation, metadata: HeaderMap::new() }
     }
 
     pub(super) fn prepare(&self, text: &str) -> Prepared {
         let document = async_graphql_parser::parse_query(text).unwrap();
-        let plan = plan(&self.generation.supergraph, &document, None).unwrap();
+        let plan = plan(self.view.graph.supergraph(), &document, None).unwrap();
         Prepared::new(plan, document).unwrap()
     }
 
     pub(super) fn operation<'a>(&'a self, prepared: &'a Prepared, variables: &'a str) -> Operation<'a> {
         Operation {
-            generation: &self.generation,
+            view: self.view,
+            lineup: &self.lineup,
             prepared,
             operation_name: None,
             variables,
@@ -98,6 +92,24 @@ impl World {
         let answer = perform(&self.operation(&prepared, variables), &script).await;
         (answer, script.sent.into_inner().unwrap())
     }
+}
+
+/// The graph of the samples, with nobody behind it.
+fn view() -> View {
+    let read = |(service, version): (&str, &str)| {
+        let bytes = turnout_samples::descriptors(service, version).unwrap();
+        subgraph::read(service, version, &Descriptors::read(bytes).unwrap(), Exposure::Annotated).subgraph
+    };
+    let supergraph = compose(&MEMBERS.map(read), &Locks::default()).supergraph.unwrap();
+    let (fleet, meters) = (Fleet::idle(), Meters::new());
+    let callee = |member: &turnout_schema::supergraph::Member| {
+        let (service, version) = (member.service.parse().unwrap(), member.version.parse().unwrap());
+        let pool = fleet.pool(&service, &version);
+        Route::only(Callee::new(service, version, pool, &meters))
+    };
+    let routes = supergraph.members.iter().map(callee).collect();
+    let graph = Arc::new(Graph::new(supergraph).unwrap());
+    View { frontend: None, graph, routes, unrouted: BTreeMap::new() }
 }
 
 pub(super) fn json(answer: &Answer) -> Value {

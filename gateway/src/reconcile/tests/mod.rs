@@ -205,10 +205,12 @@ async fn a_newcomer_joins_the_graph() {
     assert_eq!(report.generation, 2);
     let generation = world.generation();
     assert_eq!(generation.number, 2);
-    assert_eq!(report.digest, Some(generation.supergraph.digest));
-    let called: Vec<String> = generation.callees.iter().map(|callee| callee.service.to_string()).collect();
+    let view = generation.view(None).unwrap();
+    let graph = &view.graph;
+    assert_eq!(report.digest, Some(graph.supergraph().digest));
+    let called: Vec<String> = view.routes.iter().map(|route| route.service.to_string()).collect();
     let known: Vec<String> =
-        generation.supergraph.members.iter().map(|member| member.service.to_string()).collect();
+        graph.supergraph().members.iter().map(|member| member.service.to_string()).collect();
     assert_eq!(called, known);
     world.stop().await;
 }
@@ -253,16 +255,16 @@ async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
     let world = World::start().await;
     world.up("catalog", "1.4.0", "a").await;
     world.seen().await;
-    let old = world.generation();
+    let old = world.generation().view(None).unwrap().clone();
     let raw = "\"{ __typename }\"";
-    let prepared = old.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
+    let prepared = old.graph.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
     world.up("catalog", "1.5.0", "b").await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
-    let new = world.generation();
-    assert_ne!(old.supergraph.digest, new.supergraph.digest);
-    assert_eq!(new.plans(), 1, "what was asked of the old one is planned ahead");
-    assert!(Arc::ptr_eq(&prepared, &old.prepare(raw, None, &Limits::RECOMMENDED).unwrap()));
-    assert_eq!(old.callees[0].version.to_string(), "1.4.0");
+    let new = world.generation().view(None).unwrap().clone();
+    assert_ne!(old.graph.supergraph().digest, new.graph.supergraph().digest);
+    assert_eq!(new.graph.plans(), 1, "what was asked of the old one is planned ahead");
+    assert!(Arc::ptr_eq(&prepared, &old.graph.prepare(raw, None, &Limits::RECOMMENDED).unwrap()));
+    assert_eq!(old.routes[0].stable.version.to_string(), "1.4.0");
     world.stop().await;
 }
 

@@ -61,7 +61,7 @@ async fn what_would_break_is_told_with_those_who_use_it() {
     let generation = world.generation();
     let used = "\"mutation Sizes { find { size } }\"";
     for raw in [used, "\"mutation { find { name } }\""] {
-        generation.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
+        generation.view(None).unwrap().graph.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
     }
     let told = preview(&world, "1.5.0", &finding("plain", &[NAME])).await.unwrap();
     assert_eq!(told.serves, Some("1.4.0".parse().unwrap()), "{told:?}");

@@ -7,7 +7,11 @@
 //!
 //! Signatures are checked by the shell; what arrives here is whether one held.
 
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use record::{Document, Published, app_key, key, read, read_app, write, write_app};
 
 use crate::id::{AppName, FrontendId, ServiceName, Timestamp, Version};
 use crate::slot::{Slot, Unit, Weight};
@@ -36,6 +40,49 @@ pub enum Lifecycle {
     Deprecated,
     /// Nobody.
     Retired,
+}
+
+impl Lifecycle {
+    /// All of them.
+    pub const ALL: [Lifecycle; 4] =
+        [Lifecycle::Preview, Lifecycle::Active, Lifecycle::Deprecated, Lifecycle::Retired];
+
+    /// The word in a manifest and in a record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lifecycle::Preview => "preview",
+            Lifecycle::Active => "active",
+            Lifecycle::Deprecated => "deprecated",
+            Lifecycle::Retired => "retired",
+        }
+    }
+
+    /// The one that has this word.
+    pub fn of(word: &str) -> Option<Lifecycle> {
+        Lifecycle::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// Who somebody is to those who decide by identity: a person, a customer, or somebody with a signed cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// The person, or the anonymous id of a cookie.
+    pub person: Option<Unit>,
+    /// The customer that the person belongs to.
+    pub customer: Option<Unit>,
+    /// The segments of that customer.
+    pub segments: Vec<String>,
+}
+
+impl Units {
+    /// What an app's rules look at.
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor {
+            customer: self.customer.as_ref().map(Unit::id),
+            segments: &self.segments,
+            unit: self.person.as_ref().or(self.customer.as_ref()),
+        }
+    }
 }
 
 /// Versions of a service that a frontend was built for.

@@ -19,10 +19,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use turnout_control::id::LeaseId;
+use turnout_control::id::{LeaseId, ServiceName, Version};
+use turnout_control::records::Records;
 use turnout_control::registry::Snapshot;
+use turnout_control::routes::{Place, Scope};
 use turnout_samples::load::LoadArgs;
-use turnout_samples::{DEMO, SampleArgs};
+use turnout_samples::{DEMO, NEWCOMERS, SampleArgs};
 
 use super::serve::{self, Places};
 use super::{Failure, output};
@@ -32,8 +34,12 @@ use crate::registry::Registry;
 
 /// How long sample services may take to drain before the gateway stops without them.
 const FAREWELL: Duration = Duration::from_secs(8);
-/// Requests a second: visible in every chart, and no burden to a laptop.
-const RATE: &str = "20";
+/// The frontends whose traffic is played, and how many requests a second: enough for a canary to be judged
+/// while somebody watches, and no burden to a laptop.
+const TRAFFIC: [(&str, &[&str], &str); 2] =
+    [("load", &["web@2.4.1", "partner@1.9.0"], "50"), ("load-2.5.0", &["web@2.5.0"], "10")];
+/// The share of calls of a broken sample that fail.
+const BROKEN: &str = "0.5";
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -42,11 +48,34 @@ pub(crate) struct DemoArgs {
     /// Leave out the traffic of the sample frontends, which begins when the graph answers.
     #[arg(long)]
     no_traffic: bool,
+    /// Let half of the calls of this version fail, such as catalog@1.5.0, to see its rollout go back.
+    #[arg(long = "break", value_name = "SERVICE@VERSION", value_parser = sample_version)]
+    broken: Option<(&'static str, &'static str)>,
+}
+
+fn sample_version(text: &str) -> Result<(&'static str, &'static str), String> {
+    let named = DEMO.iter().find(|(service, version)| text == format!("{service}@{version}"));
+    named.copied().ok_or_else(|| {
+        let all: Vec<String> =
+            NEWCOMERS.iter().map(|(service, version)| format!("{service}@{version}")).collect();
+        format!("expected a version of the demo, such as {}", all.join(", "))
+    })
 }
 
 /// What the demo sets and `serve` does not.
-const SETTINGS: [(&str, &str); 3] =
-    [("identity.trust_unit_header", "true"), ("expose_lineup", "true"), ("http.playground", "true")];
+const SETTINGS: [(&str, &str); 9] = [
+    ("identity.trust_unit_header", "true"),
+    ("expose_lineup", "true"),
+    ("http.playground", "true"),
+    // One canary to watch; the others wait for an operator, as they would in a team that wants that.
+    ("services.orders.on_new_version", "hold"),
+    ("services.reviews.on_new_version", "hold"),
+    // Minutes instead of hours.
+    ("rollouts.steps", "15%, 30%, 50%"),
+    ("rollouts.dwell", "20s"),
+    ("rollouts.warmup", "5s"),
+    ("rollouts.tick", "2s"),
+];
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<(), Failure> {
@@ -62,24 +91,16 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
 
     let logs = data.join("logs");
     let mut crew = Crew::default();
-    let before: Vec<LeaseId> =
-        app.registry().snapshot().instances().filter_map(|found| found.lease).collect();
-    let started = start(&mut crew, &app, &logs, !args.no_traffic);
-    output::print(&greeting(&app, &data, started.is_ok() && !args.no_traffic, by_cargo));
-    if let Err(failure) = started {
-        crew.dismiss().await;
-        app.stop(signals.next()).await;
-        return Err(failure);
-    }
-    let mut all_here = std::pin::pin!(all_registered(app.registry().clone(), before));
-    let mut waiting = true;
-    loop {
+    let mut stage = Stage::new(&app, args);
+    let started = std::fs::create_dir_all(&logs)
+        .map_err(|error| Failure::Usage(format!("cannot make {}: {error}", logs.display())))
+        .and_then(|()| stage.first(&mut crew, &logs));
+    output::print(&greeting(&app, &data, stage.plays(), by_cargo));
+    let mut failed = started.err();
+    while failed.is_none() {
         tokio::select! {
             () = signals.next() => break,
-            () = &mut all_here, if waiting => {
-                waiting = false;
-                output::print("All sample services are registered.\n");
-            }
+            () = stage.settled() => failed = stage.go_on(&mut crew, &logs).err(),
             Some((name, status)) = crew.ended.next() => {
                 crew.running.retain(|(running, _)| *running != name);
                 output::print(&format!("{name} ended ({status}); its log is {}\n", log(&logs, &name).display()));
@@ -92,17 +113,117 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
         () = signals.next() => {}
     }
     app.stop(signals.next()).await;
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
-/// Waits until as many instances came as the demo starts, those of an earlier run not counted.
-async fn all_registered(registry: Registry, before: Vec<LeaseId>) {
-    let fresh = |snapshot: &Arc<Snapshot>| {
-        snapshot.instances().filter(|found| found.lease.is_none_or(|lease| !before.contains(&lease))).count()
-            >= DEMO.len()
-    };
-    // It only fails when the registry is gone, and then so is the demo.
-    let _ = registry.changes().wait_for(fresh).await;
+/// How far the demo is: what runs first, what comes later, and what has to be true in between.
+struct Stage {
+    registry: Registry,
+    admin: String,
+    public: String,
+    args: DemoArgs,
+    /// The leases of an earlier run, which are nobody's now.
+    before: Vec<LeaseId>,
+    act: Act,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// Everything in the version that will be stable.
+    First,
+    /// And the newcomers, once the others serve.
+    Newcomers,
+    /// Nothing is waited for any more.
+    Whole,
+}
+
+impl Stage {
+    fn new(app: &App, args: DemoArgs) -> Stage {
+        let registry = app.registry().clone();
+        let before = registry.snapshot().instances().filter_map(|found| found.lease).collect();
+        let (admin, public) = (format!("http://{}", app.admin()), format!("http://{}/graphql", app.public()));
+        Stage { registry, admin, public, args, before, act: Act::First }
+    }
+
+    fn plays(&self) -> bool {
+        !self.args.no_traffic
+    }
+
+    fn first(&self, crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
+        let first = DEMO.iter().filter(|version| !NEWCOMERS.contains(version));
+        first.copied().try_for_each(|version| self.start(version, crew, logs))
+    }
+
+    /// Waits for what the next act needs.
+    async fn settled(&self) {
+        let here = |snapshot: &Arc<Snapshot>| {
+            let fresh = |lease: Option<LeaseId>| lease.is_none_or(|lease| !self.before.contains(&lease));
+            snapshot.instances().filter(|found| fresh(found.lease)).count()
+        };
+        let mut changes = self.registry.changes();
+        // It only fails when the registry is gone, and then so is the demo.
+        match self.act {
+            Act::First => {
+                let count = DEMO.len() - NEWCOMERS.len();
+                let _ = changes.wait_for(|snapshot| here(snapshot) >= count).await;
+                // A newcomer is one only where something is stable already.
+                let _ = self.registry.store.records().wait_for(|records| all_stable(records)).await;
+            }
+            Act::Newcomers => {
+                let _ = changes.wait_for(|snapshot| here(snapshot) >= DEMO.len()).await;
+            }
+            Act::Whole => std::future::pending().await,
+        }
+    }
+
+    fn go_on(&mut self, crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
+        match self.act {
+            Act::First => {
+                self.act = Act::Newcomers;
+                for version in NEWCOMERS {
+                    self.start(*version, crew, logs)?;
+                }
+                Ok(())
+            }
+            Act::Newcomers => {
+                self.act = Act::Whole;
+                output::print("All sample services are registered; catalog 1.5.0 goes out as a canary.\n");
+                if self.plays() { self.play(crew, logs) } else { Ok(()) }
+            }
+            Act::Whole => Ok(()),
+        }
+    }
+
+    fn start(&self, version: (&str, &str), crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
+        let (service, number) = version;
+        let mut arguments =
+            vec!["sample", service, "--version", number, "--registry", &self.admin, "--exit-with-stdin"];
+        if self.args.broken == Some(version) {
+            arguments.extend(["--fail-rate", BROKEN]);
+        }
+        crew.start(&format!("{service}-{number}"), &arguments, logs)
+    }
+
+    fn play(&self, crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
+        for (name, frontends, rate) in TRAFFIC {
+            let mut arguments = vec!["load", "--url", &self.public, "--rate", rate, "--wait"];
+            arguments.extend(frontends.iter().flat_map(|frontend| ["--frontend", frontend]));
+            crew.start(name, &arguments, logs)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether every version that the demo begins with is stable, or another of its major is from an earlier run.
+fn all_stable(records: &Records) -> bool {
+    let first = DEMO.iter().filter(|version| !NEWCOMERS.contains(version));
+    first.into_iter().all(|(service, version)| {
+        let (Ok(service), Ok(version)) = (service.parse::<ServiceName>(), version.parse::<Version>()) else {
+            return false;
+        };
+        let place = Place { scope: Scope::Everyone, service, major: version.semver().major };
+        records.get(&place.key()).is_some()
+    })
 }
 
 /// The processes that the demo started.
@@ -159,22 +280,6 @@ async fn wait(child: &mut Child) -> String {
     child.wait().await.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string())
 }
 
-fn start(crew: &mut Crew, app: &App, logs: &Path, traffic: bool) -> Result<(), Failure> {
-    std::fs::create_dir_all(logs)
-        .map_err(|error| Failure::Usage(format!("cannot make {}: {error}", logs.display())))?;
-    let registry = format!("http://{}", app.admin());
-    for (service, version) in DEMO {
-        let arguments =
-            ["sample", service, "--version", version, "--registry", &registry, "--exit-with-stdin"];
-        crew.start(&format!("{service}-{version}"), &arguments, logs)?;
-    }
-    if traffic {
-        let url = format!("http://{}/graphql", app.public());
-        crew.start("load", &["load", "--url", &url, "--rate", RATE, "--wait"], logs)?;
-    }
-    Ok(())
-}
-
 fn log(logs: &Path, name: &str) -> PathBuf {
     logs.join(format!("{name}.log"))
 }
@@ -193,19 +298,22 @@ fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
         "
 Turnout demo: a gateway with an embedded registry, {count} processes of {services}
 
+  sample shop    http://{public}/apps/web/
   GraphQL        http://{public}/graphql
   operators' API http://{admin}/graphql
-  registered     http://{admin}/registry/v1/services
   metrics        http://{admin}/metrics
   data, logs     {data}
 
-Try, in another terminal:
-  curl -s http://{public}/graphql -H 'content-type: application/json' \\
-    -d '{{\"query\":\"{{ products(pageSize: 3) {{ products {{ title category {{ name }} }} }} }}\"}}'
+In a few seconds catalog 1.5.0 comes and goes out as a canary. Try, in another terminal:
+  {turnout} rollout get catalog -w{elsewhere}      # it climbs, and is promoted when proven safe
+  {turnout} explain --frontend web@2.4.1 --unit user:user-42{elsewhere}
+  {turnout} rollout list{elsewhere}                # orders and reviews wait for an operator
+  {turnout} rollout start orders --reason 'let it begin'{elsewhere}
   {turnout} service list{elsewhere}
-  {turnout} service show catalog{elsewhere}
-  curl -s 'http://{admin}/registry/v1/watch?cursor=0&wait=30'     # then stop a service, and see
+  curl -si http://{public}/graphql -H 'content-type: application/json' -H 'x-frontend-version: web@2.4.1' \\
+    -H 'x-turnout-unit: user-42' -d '{{\"query\":\"{{ products(pageSize: 3) {{ products {{ title }} }} }}\"}}'
 
+And start it with `demo --break catalog@1.5.0` to see the canary fail and go back by itself.
 Ctrl-C stops everything.
 ",
         data = data.display(),

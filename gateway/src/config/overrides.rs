@@ -8,7 +8,7 @@
 use super::file::Gathered;
 use super::kind::{self, Complaint};
 use super::mistake::{Mistake, Origin, crop};
-use super::settings::{SETTINGS, Setting, find, words_in};
+use super::settings::{SETTINGS, Setting, words_in};
 use super::suggest::nearest;
 use super::values::Place;
 
@@ -31,14 +31,27 @@ pub(super) fn env(env: &[(String, String)], out: &mut Gathered) {
 /// Reads the flags, which win over all else.
 pub(super) fn flags(flags: &[(&'static str, String)], out: &mut Gathered) {
     for (path, text) in flags {
-        match find(path) {
-            Some(setting) => set(setting, None, text, Origin::Flag, out),
+        match named(path) {
+            Some((setting, chosen)) => set(setting, chosen, text, Origin::Flag, out),
             None => {
                 let message = format!("`{path}` is not a setting");
                 out.mistakes.push(Mistake { origin: Origin::Flag, message, hint: None });
             }
         }
     }
+}
+
+/// The setting at a path in which a chosen name stands for `*`, and that name.
+fn named(path: &str) -> Option<(&'static Setting, Option<String>)> {
+    let of = |setting: &&'static Setting| {
+        let pairs = setting.path.split('.').zip(path.split('.'));
+        let same = setting.path.split('.').count() == path.split('.').count();
+        same && pairs.clone().all(|(part, word)| part == "*" || part == word)
+    };
+    let setting = SETTINGS.iter().find(of)?;
+    let mut pairs = setting.path.split('.').zip(path.split('.'));
+    let chosen = pairs.find(|(part, _)| *part == "*").map(|(_, word)| word.to_owned());
+    Some((setting, chosen))
 }
 
 fn set(setting: &'static Setting, name: Option<String>, text: &str, origin: Origin, out: &mut Gathered) {

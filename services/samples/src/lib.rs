@@ -38,3 +38,6 @@ pub const DEMO: &[(&str, &str)] = &[
     ("echo", "1.0.0"),
     ("math", "1.0.0"),
 ];
+
+/// Those of [`DEMO`] that come when the others are there: the next minor or patch of a service that runs.
+pub const NEWCOMERS: &[(&str, &str)] = &[("catalog", "1.5.0"), ("orders", "2.2.0"), ("reviews", "1.2.1")];

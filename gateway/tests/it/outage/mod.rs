@@ -6,7 +6,7 @@
 
 mod crowd;
 mod proxy;
-mod world;
+pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ use crate::etcd::Etcd;
 use crate::process::Turnout;
 
 /// One site at a time: several at once would measure the machine.
-static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(crate) static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A query that only `math` answers.
 const ADD: &str = "{ add(a: 2, b: 3) }";
 /// Until what was started can be asked.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The ids of the instances of a service, as the operators' API knows them.
 fn instances(listed: &Value, service: &str) -> Vec<String> {
@@ -69,7 +69,7 @@ async fn services_are_replaced_one_by_one_without_a_failed_query() {
 }
 
 /// How long an outage lasts; `TURNOUT_OUTAGE_S` makes it as long as the real ones.
-fn outage() -> Duration {
+pub(crate) fn outage() -> Duration {
     let asked = std::env::var("TURNOUT_OUTAGE_S").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(asked.unwrap_or(20))
 }
@@ -119,7 +119,7 @@ impl Site {
 }
 
 /// Where services register that go to etcd themselves.
-fn registry(etcd: &Etcd) -> String {
+pub(crate) fn registry(etcd: &Etcd) -> String {
     let members: Vec<String> =
         etcd.endpoints().iter().map(|url| url.trim_start_matches("http://").to_owned()).collect();
     format!("etcd://{}/turnout/v1", members.join(","))

@@ -71,6 +71,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .emit_rerun_if_changed(false)
         .include_file("contracts.rs")
         .compile_fds(code)?;
+    frontends(&manifest.join("../../frontend-versions"), &out.join("frontends.rs"))?;
+    Ok(())
+}
+
+/// Writes the list of all files of the sample frontends, with their bytes: the demo needs them wherever it is
+/// started. The sources that pages are built from are not among them: they have no `app.yaml`.
+fn frontends(root: &Path, list: &Path) -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    for app in std::fs::read_dir(root)? {
+        let app = app?.path();
+        if app.join("app.yaml").is_file() {
+            collect(&app, &mut files)?;
+        }
+    }
+    files.sort();
+    let mut text = String::from("&[\n");
+    for path in &files {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let name = path.strip_prefix(root).unwrap_or(path);
+        text.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", path.canonicalize()?));
+    }
+    text.push_str("]\n");
+    std::fs::write(list, text)
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use turnout_control::records::Records;
 use turnout_control::registry::Snapshot;
 use turnout_control::routes::{Place, Scope};
 use turnout_samples::load::LoadArgs;
-use turnout_samples::{DEMO, NEWCOMERS, SampleArgs};
+use turnout_samples::{DEMO, FRONTENDS, NEWCOMERS, SampleArgs};
 
 use super::serve::{self, Places};
 use super::{Failure, output};
@@ -82,9 +82,15 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
     let by_cargo = env.iter().any(|(name, _)| name == "CARGO");
     let mut flags = args.places.flags();
     flags.extend(SETTINGS.map(|(path, value)| (path, value.to_owned())));
-    let launch = Launch { file: FileChoice::None, env, flags };
+    let mut launch = Launch { file: FileChoice::None, env, flags };
     let read = launch.read().map_err(|error| Failure::Finding(error.to_string()))?;
     let data = read.loaded.config.data.clone();
+    if !read.loaded.config.frontends.dir.is_dir() {
+        let pages = data.join("frontend-versions");
+        unpack(&pages)
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", pages.display())))?;
+        launch.flags.push(("frontends.dir", pages.display().to_string()));
+    }
     let mut signals = Signals::listen().map_err(|error| Failure::Usage(error.to_string()))?;
     let app = serve::start(launch).await?;
     output::print(&serve::ready(app.public(), app.admin()));
@@ -114,6 +120,19 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
     }
     app.stop(signals.next()).await;
     failed.map_or(Ok(()), Err)
+}
+
+/// Writes the sample frontends to a directory, unless it is there: what somebody tried in it is not lost.
+fn unpack(directory: &Path) -> std::io::Result<()> {
+    if directory.exists() {
+        return Ok(());
+    }
+    for (name, bytes) in FRONTENDS {
+        let path = directory.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
+        std::fs::write(path, bytes)?;
+    }
+    Ok(())
 }
 
 /// How far the demo is: what runs first, what comes later, and what has to be true in between.

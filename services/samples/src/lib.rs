@@ -39,5 +39,9 @@ pub const DEMO: &[(&str, &str)] = &[
     ("math", "1.0.0"),
 ];
 
+/// The files of the sample frontends, by their path below a directory of frontends: manifests, operations and
+/// built pages.
+pub const FRONTENDS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/frontends.rs"));
+
 /// Those of [`DEMO`] that come when the others are there: the next minor or patch of a service that runs.
 pub const NEWCOMERS: &[(&str, &str)] = &[("catalog", "1.5.0"), ("orders", "2.2.0"), ("reviews", "1.2.1")];

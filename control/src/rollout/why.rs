@@ -1,10 +1,19 @@
 //! Why does a rollout stand where it stands, and what is missing to go on? In one sentence, with numbers.
 
-use super::{Analysis, Approval, Consent, Dwelling, Hold, Pending, Rollout, State};
+use super::{Analysis, Approval, Consent, Dwelling, Hold, Order, Pending, Rollout, State};
 
 impl Rollout {
     /// Why it stands where it stands. `rate` is the candidate's calls a second, of late.
     pub fn why(&self, analysis: &Analysis, rate: f64) -> String {
+        let again = if self.state.has_ended() && self.orders.contains(&Order::Start) {
+            "; an operator wants another try, which begins when it runs, fits and is the newest"
+        } else {
+            ""
+        };
+        self.stands(analysis, rate) + again
+    }
+
+    fn stands(&self, analysis: &Analysis, rate: f64) -> String {
         let evidence = || self.evidence(analysis);
         match &self.state {
             State::Pending(Pending::Operator) => format!("{} waits for an operator to start it", self.to),

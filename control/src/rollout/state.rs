@@ -289,13 +289,24 @@ impl fmt::Display for Hold {
 impl fmt::Display for Regression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Regression::Failures(ln) => write!(f, "it fails more, with evidence of e^{ln:.1}"),
-            Regression::Slowness(ln) => write!(f, "it is slower, with evidence of e^{ln:.1}"),
+            Regression::Failures(ln) => write!(f, "it fails more, with evidence of {}", Evidence(*ln)),
+            Regression::Slowness(ln) => write!(f, "it is slower, with evidence of {}", Evidence(*ln)),
             Regression::Budget(excess) => write!(f, "{excess} calls failed beyond what was expected"),
             Regression::Fuses(count) => write!(f, "the fuses of {count} gateways tripped"),
             Regression::Vanished => write!(f, "none of its instances served for 30 s"),
             Regression::Gate => write!(f, "it may not stand in for the stable version"),
             Regression::Operator(reason) => write!(f, "an operator wanted it: {reason}"),
         }
+    }
+}
+
+/// Evidence by its natural logarithm, as people read it.
+struct Evidence(f64);
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A million to one is as sure as anybody has to be; an outage has thousands of digits.
+        let value = self.0.exp();
+        if value < 1e6 { write!(f, "{value:.0} to 1") } else { f.write_str("more than a million to 1") }
     }
 }

@@ -1,7 +1,11 @@
 //! A rollout step by step: what makes it go on, hold and go back, at the edges of each rule.
 
+mod conformance;
+mod create;
 mod merge;
 mod record;
+mod stored;
+mod why;
 
 use std::time::Duration;
 

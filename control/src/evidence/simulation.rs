@@ -30,12 +30,16 @@ impl Dice {
         number(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) / number(1 << 53)
     }
 
+    /// Two uniform numbers make one normal (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (radius, angle) = ((-2.0 * self.unit().max(1e-300).ln()).sqrt(), self.unit());
+        radius * (std::f64::consts::TAU * angle).cos()
+    }
+
     pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
         if mean > 60.0 {
-            // Near enough to normal: two uniform numbers make one normal (Box and Muller).
-            let (radius, angle) = ((-2.0 * self.unit().max(1e-300).ln()).sqrt(), self.unit());
-            let normal = radius * (std::f64::consts::TAU * angle).cos();
-            return whole(mean + mean.sqrt() * normal);
+            // Near enough to normal.
+            return whole(mean + mean.sqrt() * self.normal());
         }
         let (limit, mut product, mut events) = ((-mean).exp(), self.unit(), 0);
         while product > limit {

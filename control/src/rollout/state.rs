@@ -18,7 +18,8 @@ pub enum State {
     Shifting(Dwelling),
     /// It stays where it is until the reason goes.
     Holding(Dwelling, Hold),
-    /// It stays where it is because a step's time is over and nothing is proven; an operator decides.
+    /// It stays where it is because a step's time is over and nothing is proven: until an operator decides, or
+    /// proof comes after all.
     Inconclusive(Dwelling),
     /// The candidate is stable.
     Promoted,
@@ -95,6 +96,8 @@ pub enum Hold {
     Shift(Shift),
     /// One replica of several sees harm, and the others do not.
     OneReplica,
+    /// Both versions fail, much more than they did before: it is neither of them.
+    Outage,
     /// No instance of the candidate serves.
     NoInstance,
     /// No instance of the stable version serves, so that nobody could go back.
@@ -280,6 +283,7 @@ impl fmt::Display for Hold {
             Hold::Mismatches(count) => write!(f, "{count} calls went to another version than was decided"),
             Hold::Shift(what) => write!(f, "the candidate answers otherwise: {}", what.as_str()),
             Hold::OneReplica => write!(f, "one gateway sees harm and the others do not"),
+            Hold::Outage => write!(f, "both versions fail, much more than before"),
             Hold::NoInstance => write!(f, "no instance of the candidate serves"),
             Hold::NoStable => write!(f, "no instance of the stable version serves"),
         }

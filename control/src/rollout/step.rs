@@ -234,7 +234,7 @@ impl Turn<'_> {
         }
         at.stable_degraded = degraded;
         let hold = self.hold(&at, &why).filter(|hold| match why {
-            // It stands still already, and must not go on when what passes has passed.
+            // It stands still already.
             Why::Unproven => matches!(hold, Hold::Operator(_) | Hold::Mismatches(_)),
             Why::Plan | Why::Hold(_) => true,
         });
@@ -244,8 +244,8 @@ impl Turn<'_> {
             }
             return State::Holding(at, hold);
         }
-        if matches!(why, Why::Unproven) {
-            // An operator decides. It can still go back.
+        if matches!(why, Why::Unproven) && !self.analysis.safety_shown(self.plan.beta) {
+            // An operator decides, unless proof comes late. No time that passes leads out of here.
             return State::Inconclusive(at);
         }
         if stood {
@@ -279,6 +279,9 @@ impl Turn<'_> {
         }
         if facts.candidate_away > Duration::ZERO {
             return Some(Hold::NoInstance);
+        }
+        if self.analysis.both_fail() {
+            return Some(Hold::Outage);
         }
         self.analysis.shift_shown(self.plan.alpha_shift, at.accepted).map(Hold::Shift)
     }

@@ -35,6 +35,7 @@ impl Rollout {
                     Hold::Coverage(_)
                     | Hold::Mismatches(_)
                     | Hold::OneReplica
+                    | Hold::Outage
                     | Hold::NoInstance
                     | Hold::NoStable => "it goes back if harm shows".to_owned(),
                 };
@@ -99,7 +100,10 @@ impl Rollout {
         match analysis.safety().calls_missing(self.plan.beta, analysis.sum().candidate) {
             None => format!("{shown}, and at this rate of failures it will not be proven"),
             Some(_) if rate <= 0.0 => format!("{shown}, and there are no calls at present"),
-            Some(calls) => format!("{shown}, about {} more at {rate:.1} calls/s", span(calls / rate)),
+            Some(calls) => {
+                let places = if rate < 1.0 { 3 } else { 1 };
+                format!("{shown}, about {} more at {rate:.places$} calls/s", span(calls / rate))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod conformance;
 mod create;
 mod merge;
 mod record;
+mod scenarios;
 mod stored;
 mod why;
 
@@ -264,21 +265,21 @@ fn a_candidate_without_an_instance_is_promoted_by_no_order() {
 }
 
 #[test]
-fn a_step_without_proof_is_left_by_an_operator_only() {
+fn a_step_without_proof_is_left_by_proof_or_by_an_operator_and_by_no_time() {
     let mut drive = Drive::start();
-    drive.ticks(720, &facts(), (0, 0), (475, 0));
+    drive.ticks(5_000, &facts(), (0, 0), (475, 0));
     assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
-    // Proof that comes late is for the operator to see, who was told to decide.
-    drive.ticks(720, &facts(), (25, 0), (475, 0));
-    assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
-    assert!(drive.analysis.safety_shown(drive.plan.beta));
+    assert_eq!(drive.told(&Notice::Inconclusive), 1);
     drive.order(Order::Resume);
     assert!(
         matches!(drive.state, State::Shifting(Dwelling { step: 0, dwelt: TICK, .. })),
         "{:?}",
         drive.state
     );
+    drive.ticks(719, &facts(), (0, 0), (475, 0));
+    assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
     drive.ticks(60, &facts(), (25, 0), (475, 0));
+    assert!(drive.analysis.safety_shown(drive.plan.beta));
     assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, .. })), "{:?}", drive.state);
 }
 
@@ -286,19 +287,31 @@ fn a_step_without_proof_is_left_by_an_operator_only() {
 fn what_passes_by_does_not_lead_out_of_a_step_without_proof() {
     let mut drive = Drive::start();
     drive.ticks(720, &facts(), (0, 0), (0, 0));
-    drive.ticks(400, &facts(), (25, 0), (475, 0));
     for passing in [
         Facts { coverage: 0.0, ..facts() },
         Facts { tripped: 1, ..facts() },
         Facts { stable_serves: false, ..facts() },
     ] {
-        drive.tick(&passing, (25, 0), (475, 0));
-        drive.tick(&facts(), (25, 0), (475, 0));
+        drive.tick(&passing, (0, 0), (475, 0));
+        drive.tick(&facts(), (0, 0), (475, 0));
         assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
     }
     assert_eq!(drive.told(&Notice::Inconclusive), 1);
-    drive.tick(&Facts { mismatches: 1, ..facts() }, (25, 0), (475, 0));
+    drive.tick(&Facts { mismatches: 1, ..facts() }, (0, 0), (475, 0));
     assert!(matches!(drive.state, State::Holding(_, Hold::Mismatches(1))), "{:?}", drive.state);
+}
+
+#[test]
+fn both_versions_failing_holds_unless_they_always_do() {
+    let mut drive = Drive::start();
+    drive.ticks(30, &facts(), (25, 0), (475, 2));
+    drive.ticks(10, &facts(), (25, 10), (475, 190));
+    assert!(matches!(drive.state, State::Holding(_, Hold::Outage)), "{:?}", drive.state);
+    drive.ticks(20, &facts(), (25, 0), (475, 2));
+    assert!(matches!(drive.state, State::Shifting(_)), "{:?}", drive.state);
+    let mut bad = Drive::start();
+    bad.ticks(60, &facts(), (25, 8), (475, 150));
+    assert!(matches!(bad.state, State::Shifting(_)), "{:?}", bad.state);
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn hold() -> impl Strategy<Value = Hold> {
         any::<u64>().prop_map(Hold::Mismatches),
         (0..Shift::COUNT).prop_map(|place| Hold::Shift(Shift::ALL[place])),
         Just(Hold::OneReplica),
+        Just(Hold::Outage),
         Just(Hold::NoInstance),
         Just(Hold::NoStable),
     ]

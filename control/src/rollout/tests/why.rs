@@ -48,7 +48,7 @@ fn one_sentence_says_what_is_missing() {
         2.4.0 waits until a frontend's users are in fewer than two other rollouts
         step 1 of 4, 1 %: safety 1.0/20, and there are no calls at present, not all gateways route by it yet; harm 1.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 1 of 4, 1 %: safety 5.7/20, about 4 min more at 2.5 calls/s, it stays 7 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
-        step 2 of 4, 5 %: safety 5.7/20, about 3.0 h more at 0.1 calls/s, it stays 7 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
+        step 2 of 4, 5 %: safety 5.7/20, about 3.0 h more at 0.050 calls/s, it stays 7 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 3 of 4, 20 %: it stays 2 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 3 of 4, 20 %: all is proven, and it needs warm instances of the candidate to go on; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 3 of 4, 20 %: safety 0.0/20, and at this rate of failures it will not be proven; harm 113/100, slowness 1.0/200, 1 of 500 excess failures

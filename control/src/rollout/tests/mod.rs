@@ -5,6 +5,7 @@ mod create;
 mod merge;
 mod record;
 mod scenarios;
+mod sticky;
 mod stored;
 mod why;
 

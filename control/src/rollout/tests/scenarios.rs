@@ -39,13 +39,14 @@ const HEALTHY: Traffic =
     Traffic { per_second: 50.0, candidate: 0.005, stable: 0.005, slower: 1.0, retries: Retries::None };
 
 const GATEWAYS: usize = 2;
+/// Methods that are called, unless a test says otherwise.
 const METHODS: usize = 3;
 
 /// A gateway: its counts, and of each method the bound that it has frozen, in standard deviations, or the number
 /// of the stable version's calls seen until then.
 struct Gateway {
     trial: Trial,
-    bounds: [Bound; METHODS],
+    bounds: Vec<Bound>,
     repeats: Repeats,
 }
 
@@ -80,10 +81,14 @@ enum Side {
 
 impl World {
     fn new(seed: u64, plan: Plan) -> World {
+        World::with_methods(METHODS, seed, plan)
+    }
+
+    fn with_methods(methods: usize, seed: u64, plan: Plan) -> World {
         let rollout = Rollout { plan, ..rollout(State::Pending(Pending::Instances)) };
         let gateway = |_| Gateway {
             trial: Trial::begin(1),
-            bounds: std::array::from_fn(|_| Bound::Gathering(Vec::new())),
+            bounds: vec![Bound::Gathering(Vec::new()); methods],
             repeats: Repeats::new(),
         };
         World {
@@ -104,9 +109,10 @@ impl World {
     /// Ten seconds of traffic, and the leader's tick.
     fn tick(&mut self, traffic: Traffic) {
         self.sequence += 1;
-        let calls = traffic.per_second * 10.0 / count(GATEWAYS * METHODS);
+        let methods = self.gateways[0].bounds.len();
+        let calls = traffic.per_second * 10.0 / count(GATEWAYS * methods);
         for gateway in 0..GATEWAYS {
-            for method in 0..METHODS {
+            for method in 0..methods {
                 for (side, share, rate, slower) in [
                     (Side::Candidate, self.weight, traffic.candidate, traffic.slower),
                     (Side::Stable, 1.0 - self.weight, traffic.stable, 1.0),
@@ -358,4 +364,33 @@ fn scenario_12_harm_at_an_open_gate_goes_back() {
     assert!(world.told.contains(&Notice::Waits(0)), "{:?}", world.told);
     let back = world.until_end(30 * TICKS_A_MINUTE, |_| Traffic { candidate: 0.3, ..HEALTHY });
     assert!(world.went_back() && back.unwrap() <= 30, "{back:?}: {:?}", world.rollout.state);
+}
+
+#[test]
+fn harm_in_a_service_of_many_methods_is_found_as_in_one_of_few() {
+    // Forty methods in two gateways at ten calls a second: a call or two of each in a tick. The limits are those of
+    // the design for one method of as many calls, with a quarter more.
+    for (per_second, candidate, limit_s) in [(5.0, 0.1, 195.0), (5.0, 0.5, 40.0), (50.0, 0.015, 675.0)] {
+        let mut ticks: Vec<usize> = (0..21)
+            .map(|seed| {
+                let mut world = World::with_methods(40, 500 + seed, from_five_percent());
+                let traffic = Traffic { per_second, candidate, ..HEALTHY };
+                world.until_end(SIX_HOURS, |_| traffic).map_or(usize::MAX, |ticks| ticks - 1)
+            })
+            .collect();
+        ticks.sort_unstable();
+        assert!(count(ticks[10]) * 10.0 <= limit_s, "{per_second}/s, {candidate}: {ticks:?}");
+    }
+}
+
+#[test]
+fn a_healthy_service_of_many_methods_is_not_sent_back() {
+    let worlds: Vec<World> = (0..runs() / 10)
+        .map(|seed| {
+            let mut world = World::with_methods(40, 900 + seed, from_five_percent());
+            world.until_end(120 * TICKS_A_MINUTE, |_| Traffic { per_second: 20.0, ..HEALTHY });
+            world
+        })
+        .collect();
+    assert!(share(&worlds, World::went_back) <= at_most(0.01), "{}", share(&worlds, World::went_back));
 }

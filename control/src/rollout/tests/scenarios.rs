@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::*;
 use super::facts;
-use super::merge::{name, report};
+use super::merge::{name, report, tallied};
 use super::record::rollout;
 use crate::evidence::simulation::{Dice, at_most, runs};
 use crate::evidence::{Counts, count};
@@ -271,6 +271,42 @@ fn scenario_06_a_candidate_that_fails_goes_back_in_time() {
         ticks.sort_unstable();
         assert!(count(ticks[10]) * 10.0 <= minutes * 60.0, "{candidate}: {ticks:?}");
     }
+}
+
+#[test]
+fn scenario_06_a_gateway_alone_finds_a_broken_candidate_in_seconds() {
+    let second = |dice: &mut Dice, trial: &mut Trial, candidate: f64| {
+        for method in 0..5 {
+            let arms = trial.stratum(name(method, "web@1.0.0"));
+            let (new, old) = (dice.counts(2.5, candidate), dice.counts(7.5, 0.005));
+            let of = |counts: Counts| tallied(counts.calls, counts.failures);
+            *arms = arms.plus(&Arms { candidate: of(new), stable: of(old) });
+        }
+    };
+    let mut dice = Dice::new(606);
+    for (candidate, limit) in [(1.0, 3), (0.3, 8)] {
+        let mut seconds: Vec<usize> = (0..runs())
+            .map(|_| {
+                let (mut fuse, mut trial) = (Fuse::new(), Trial::begin(1));
+                let trips = |_: &usize| {
+                    second(&mut dice, &mut trial, candidate);
+                    fuse.take(&trial)
+                };
+                (1..=60).find(trips).unwrap_or(usize::MAX)
+            })
+            .collect();
+        seconds.sort_unstable();
+        assert!(seconds[seconds.len() / 2] <= limit && seconds[seconds.len() - 1] < 30, "{seconds:?}");
+    }
+    let trips = (0..runs() / 10).filter(|_| {
+        let (mut fuse, mut trial) = (Fuse::new(), Trial::begin(1));
+        (0..3_600).for_each(|_| {
+            second(&mut dice, &mut trial, 0.005);
+            fuse.take(&trial);
+        });
+        fuse.is_open()
+    });
+    assert_eq!(trips.count(), 0);
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod tests;
 mod why;
 
 pub use analysis::{Analysis, Stratum};
-pub use conformance::{Routed, conforms};
+pub use conformance::{Routed, compared, conforms};
 pub use create::{Line, OnNewVersion, Running, Verdict, create, newer};
 pub use facts::{Rate, acknowledged, must_wait};
 pub use fuse::Fuse;

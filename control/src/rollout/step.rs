@@ -56,7 +56,7 @@ pub enum Action {
     Promote,
     /// Take the candidate from everybody, and quarantine it.
     RollBack,
-    /// Take the candidate from everybody: another takes its place.
+    /// Take the candidate from everybody, if the policy still names it: another takes its place.
     Withdraw,
     /// Tell people.
     Tell(Notice),
@@ -163,7 +163,8 @@ impl Turn<'_> {
         if self.facts.candidate_warm < needed || !self.facts.stable_serves {
             return State::Pending(Pending::Instances);
         }
-        if self.facts.must_wait && !hurried {
+        // Who starts it while it waits for others means it; who starts it before cannot know that it would wait.
+        if self.facts.must_wait && !(hurried && why == Pending::Others) {
             return State::Pending(Pending::Others);
         }
         self.reach(Dwelling::at(0))

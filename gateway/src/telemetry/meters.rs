@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tonic::Code;
+use turnout_control::frontend::{How, Units};
 use turnout_control::id::{ServiceName, Version};
 use turnout_schema::graph::RootKind;
 
+use super::audience::{Audience, Named};
 use crate::execute::run::Outcome;
 use crate::upstream::{Worker, code_name};
 
@@ -51,6 +53,7 @@ struct Inner {
     operations: [[Timing; OUTCOMES.len()]; KINDS.len()],
     /// Kept when a version goes: what was counted must not shrink. As many as there ever were versions.
     calls: Mutex<BTreeMap<(ServiceName, Version), Arc<CallMeter>>>,
+    audience: Audience,
 }
 
 /// Counts the calls of one version of a service.
@@ -109,7 +112,17 @@ impl Meters {
     pub fn new() -> Meters {
         let row = || std::array::from_fn(|_| Timing::new());
         let operations = std::array::from_fn(|_| row());
-        Meters(Arc::new(Inner { operations, calls: Mutex::new(BTreeMap::new()) }))
+        let audience = Audience::new();
+        Meters(Arc::new(Inner { operations, calls: Mutex::new(BTreeMap::new()), audience }))
+    }
+
+    /// Counts who calls: as which frontend, how that came, and which units it has.
+    pub fn caller(&self, worker: Worker, named: (Named<'_>, How), units: &Units) {
+        self.0.audience.count(worker, named, units);
+    }
+
+    pub(super) fn audience(&self) -> &Audience {
+        &self.0.audience
     }
 
     /// Counts an operation. `kind` is that of its plan; `None` when it came to none.

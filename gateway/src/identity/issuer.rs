@@ -101,7 +101,7 @@ impl Refresher {
         stop.run_until_cancelled(self.follow(|url| fetch::get(url, http1.clone()))).await;
     }
 
-    async fn follow<F: Future<Output = Result<Bytes, Error>>>(mut self, fetch: impl Fn(Uri) -> F) {
+    pub(super) async fn follow<F: Future<Output = Result<Bytes, Error>>>(mut self, fetch: impl Fn(Uri) -> F) {
         let mut failures = 0;
         loop {
             let Some(jwt) = self.take_up() else {

@@ -1,1 +1,0 @@
-//! Callers as their headers make them.

@@ -205,3 +205,6 @@ pub(crate) fn nothing_offered() -> Refusal {
                    listener, and `turnout service list` shows what is registered";
     Refusal::new(Class::Http(http::StatusCode::SERVICE_UNAVAILABLE), "VERSION_UNAVAILABLE", message)
 }
+
+#[cfg(test)]
+mod tests;

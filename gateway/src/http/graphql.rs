@@ -9,6 +9,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,7 +34,7 @@ use crate::execute::fault::Fault;
 use crate::execute::run::{Answer, Operation, Outcome, RequestId, run};
 use crate::generation::{self, Generation, View};
 use crate::identity::{Caller, Callers, Reader};
-use crate::lineup::Lineup;
+use crate::lineup::{Lineup, Told};
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Which headers are passed on, each once.
     pub forward: Vec<HeaderName>,
+    /// Whether callers are told which versions they got.
+    pub expose_lineup: bool,
 }
 
 impl Settings {
@@ -72,6 +75,7 @@ impl Settings {
             limits: generation::limits(limits),
             deadline: limits.deadline,
             forward,
+            expose_lineup: config.expose_lineup,
         }
     }
 }
@@ -127,12 +131,13 @@ impl Graphql {
         let settings = self.settings.get();
         let accepted = negotiate::accepted(&head.headers);
         let manner = Manner { profile: settings.status, media: accepted.unwrap_or(Media::Json) };
+        let told = OnceLock::new();
         let mut response = caught(id, manner, async {
             let admitted = admit(&head, accepted);
             let caller =
                 admitted.and_then(|()| self.callers.caller(&head.headers).map_err(frontend::refused));
             match caller {
-                Ok(caller) => self.perform((&head, &caller), body, &settings, id).await,
+                Ok(caller) => self.perform((&head, body), &caller, (&settings, id), &told).await,
                 Err(refusal) => {
                     body::discard(&head, body, BODY_TIMEOUT).await;
                     Err(refusal)
@@ -140,16 +145,19 @@ impl Graphql {
             }
         })
         .await;
+        if let Some(told) = told.into_inner() {
+            Told::write(told, response.headers_mut());
+        }
         response.headers_mut().insert(facts::REQUEST_ID, facts::answered_id(&head.headers, id));
         response
     }
 
     async fn perform<B>(
         &self,
-        (head, caller): (&Parts, &Caller),
-        body: B,
-        settings: &Settings,
-        id: RequestId,
+        (head, body): (&Parts, B),
+        caller: &Caller,
+        (settings, id): (&Settings, RequestId),
+        told: &OnceLock<Told>,
     ) -> Result<(Answer, Option<Notice>), Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -181,8 +189,9 @@ impl Graphql {
                 return Err(streams());
             }
         }
-        let metadata = facts::metadata(&head.headers, &settings.forward);
+        let mut metadata = facts::metadata(&head.headers, &settings.forward);
         let lineup = lineup(view, caller)?;
+        lineup.metadata(&mut metadata);
         let operation = Operation {
             view,
             lineup: &lineup,
@@ -198,6 +207,11 @@ impl Graphql {
         // operation needs would be most of it.
         let answer = Box::pin(run(&operation)).await;
         count(Some(prepared.plan.kind), answer.outcome);
+        lineup.finish(self.worker, id);
+        if settings.expose_lineup {
+            // Nobody else does it for this request.
+            let _ = told.set(lineup.told());
+        }
         Ok((answer, seat.notice))
     }
 }
@@ -314,6 +328,7 @@ mod tests {
             limits: Limits::RECOMMENDED,
             deadline: Duration::from_secs(10),
             forward: Vec::new(),
+            expose_lineup: false,
         };
         let (_, settings) = watch::channel(Arc::new(settings));
         let (_, generations) = watch::channel(None);

@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::config::{self, File, Sources};
 use crate::exposure::{Public, Stated};
 use crate::http::access::Caller;
+use crate::identity::{Keys, Tokens};
+use crate::lineup::Trials;
 use crate::reconcile::{self, Report};
 use crate::registry::audit::Audit;
 use crate::registry::{Registry, embedded};
@@ -48,12 +50,14 @@ impl World {
             fleet: Arc::new(Fleet::idle()),
             exposures: public.exposures(),
             schemas: watch::channel(Arc::default()).1,
+            callers: watch::channel(reconcile::Callers::of(&loaded.config)).1,
+            trials: Trials::default(),
             meters: Meters::new(),
         });
         let (reports, graph) = watch::channel(Arc::default());
         let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now) };
         let audit = facts.audit.clone();
-        let schema = super::schema(facts);
+        let schema = super::schema(facts, Arc::new(Tokens::new(Keys::random())));
         World { registry, reports, audit, schema, _stated: stated, _public: public, _directory: directory }
     }
 

@@ -23,8 +23,9 @@ use crate::http::admin::{self, Admin};
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
+use crate::identity::{self, Callers, Refresher, Tokens};
 use crate::launch::{self, Launch, Live, Read};
-use crate::lineup::Trials;
+use crate::lineup::{self, Trials};
 use crate::ops;
 use crate::reconcile::{self, Published};
 use crate::registry::embedded;
@@ -65,6 +66,9 @@ pub enum Error {
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
+    /// There are no keys that sign frontend tokens.
+    #[error("cannot sign frontend tokens")]
+    Keys(#[source] identity::KeysError),
     /// Telemetry cannot be set up.
     #[error("cannot set up telemetry")]
     Telemetry(#[source] telemetry::Error),
@@ -99,19 +103,24 @@ impl App {
         let open = open.map_err(Error::Registry)?;
         let registry = open.registry.clone();
         let meters = measured(&registry, &telemetry)?;
+        let (callers, refresher) = callers(config, &settings, registry.hub.clock()).await?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let Serving { fleet, published, tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        let Serving { fleet, published, trials, tasks } = serving(&read, &open, (&settings, &meters), &stop);
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);
+        telemetry.metrics().watch_trials(&trials);
         let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
-            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated)),
+            ops: ops::schema(
+                ops::Facts::new(&registry, &published, settings.stated),
+                callers.tokens().clone(),
+            ),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: settings.access,
@@ -121,7 +130,7 @@ impl App {
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
         let work = worker::Serving {
-            public: Public::new(health, settings.graphql, published.generations, meters),
+            public: Public::new(health, settings.graphql, published.generations, callers, meters),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
@@ -130,6 +139,7 @@ impl App {
         for task in tasks {
             background.spawn(task);
         }
+        background.spawn(refresher.run(stop.clone()));
         let live = Live { told, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, telemetry.metrics(), stop));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
@@ -188,6 +198,7 @@ fn check_built(config: &Config) -> Result<(), Error> {
 struct Serving {
     fleet: Arc<Fleet>,
     published: Published,
+    trials: Trials,
     /// What has to run for it; each ends when it is told to stop.
     tasks: Vec<BoxFuture<'static, ()>>,
 }
@@ -205,13 +216,14 @@ fn serving(
     let asker = Asker::new(connection.clone(), read.tls.clone(), TaskTracker::new());
     let (resolver, schemas) = schemas::new(registry.clone(), settings.policies.clone(), asker);
     let public = exposure::Public::new(settings.stated.clone(), registry.store.records());
+    let trials = Trials::default();
     let (reconciler, published) = reconcile::new(reconcile::Sources {
         registry: registry.clone(),
         fleet: fleet.clone(),
         exposures: public.exposures(),
         schemas,
         callers: settings.callers.clone(),
-        trials: Trials::default(),
+        trials: trials.clone(),
         meters: meters.clone(),
     });
     let prober = Prober::new(connection, read.tls.clone());
@@ -222,7 +234,9 @@ fn serving(
     tasks.push(Box::pin(public.follow(stop.clone())));
     tasks.push(Box::pin(reconcile::run(reconciler, stop.clone())));
     tasks.push(Box::pin(collector.run(stop.clone())));
-    Serving { fleet, published, tasks }
+    let (generations, rollouts) = (published.generations.clone(), settings.rollouts.clone());
+    tasks.push(Box::pin(lineup::run(trials.clone(), generations, rollouts, stop.clone())));
+    Serving { fleet, published, trials, tasks }
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {
@@ -242,6 +256,19 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
     telemetry.metrics().watch_registry(registry);
     telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
     Ok(meters)
+}
+
+/// Who callers are, and what keeps the keys of an issuer.
+async fn callers(
+    config: &Config,
+    settings: &launch::Settings,
+    clock: Clock,
+) -> Result<(Callers, Refresher), Error> {
+    let config = config.clone();
+    let keys = tokio::task::spawn_blocking(move || identity::keys(&config)).await;
+    let keys = keys.expect("reading a file does not panic").map_err(Error::Keys)?;
+    let tokens = Arc::new(Tokens::new(keys));
+    Ok(Callers::new(tokens, settings.identity.clone(), clock))
 }
 
 /// What answers about the gateway itself, and what takes registrations.

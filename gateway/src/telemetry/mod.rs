@@ -4,9 +4,11 @@
 //! read by Prometheus at `/metrics`. With `OTEL_EXPORTER_OTLP_ENDPOINT` set, traces and the same metrics
 //! are also sent out over OTLP; the exporters read the other `OTEL_*` variables themselves.
 
+mod audience;
 mod meters;
 mod metrics;
 
+pub use audience::Named;
 pub use meters::{CallMeter, Meters, Uses};
 pub use metrics::Metrics;
 

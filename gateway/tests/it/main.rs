@@ -17,6 +17,7 @@ mod gateway;
 mod generations;
 mod hostile;
 mod http;
+mod identity;
 mod kill;
 mod malformed;
 mod outage;

@@ -1,0 +1,7 @@
+//! Whole lives of rollouts: the real loop on a real store, with gateways that say what they would have counted.
+
+mod ends;
+mod life;
+mod shared;
+mod takes_over;
+mod world;

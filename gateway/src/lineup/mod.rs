@@ -21,7 +21,7 @@ mod tests;
 pub use ending::Ending;
 pub use told::Told;
 pub use trial::{Ended, Trial};
-pub use trials::{Pace, Trials, run};
+pub use trials::{Trials, run};
 
 use std::sync::OnceLock;
 

@@ -13,29 +13,18 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{ServiceName, Version};
-use turnout_control::rollout::{self, Subject};
+use turnout_control::rollout::{Subject, Trial as Numbers};
 
 use super::Trial;
 use crate::generation::Generation;
+use crate::rollout;
 
 /// How often fuses look at what was counted.
 const SECOND: Duration = Duration::from_secs(1);
+/// How long instances of a candidate warm up until the settings say otherwise.
+const WARMUP: Duration = Duration::from_secs(60);
 /// So long the last numbers of a trial that ended are reported: longer than a few reports may be late.
 const ENDED: Duration = Duration::from_secs(60);
-
-/// What trials live by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// How often the leader looks at the evidence: in one tick a unit fails once in a method.
-    pub tick: Duration,
-    /// How long an instance of a candidate is there before it gets calls.
-    pub warmup: Duration,
-}
-
-impl Pace {
-    /// When nobody says otherwise.
-    pub const USUAL: Pace = Pace { tick: Duration::from_secs(10), warmup: Duration::from_secs(60) };
-}
 
 /// The trials of this process. Cloning it shares it.
 #[derive(Clone, Debug)]
@@ -59,7 +48,7 @@ struct Known {
 
 impl Default for Trials {
     fn default() -> Trials {
-        let warmup_ms = Arc::new(AtomicU64::new(millis(Pace::USUAL.warmup)));
+        let warmup_ms = Arc::new(AtomicU64::new(millis(WARMUP)));
         let inner = Inner { known: Mutex::default(), warmup_ms, trips: watch::Sender::new(0) };
         Trials(Arc::new(inner))
     }
@@ -103,7 +92,7 @@ impl Trials {
     }
 
     /// What was counted, of those that go on and those that ended lately.
-    pub fn report(&self) -> BTreeMap<Subject, rollout::Trial> {
+    pub fn report(&self) -> BTreeMap<Subject, Numbers> {
         let known = self.known();
         let ended = known.ended.iter().map(|(subject, (trial, _))| (subject, trial));
         let all = ended.chain(&known.live).filter(|(_, trial)| trial.since() > 0);
@@ -156,7 +145,8 @@ impl Trials {
 /// Keeps trials in step with generations, seconds and ticks until it is told to stop.
 pub async fn run(
     trials: Trials,
-    (mut generations, mut pace): (watch::Receiver<Option<Arc<Generation>>>, watch::Receiver<Pace>),
+    mut generations: watch::Receiver<Option<Arc<Generation>>>,
+    mut settings: watch::Receiver<Arc<rollout::Settings>>,
     stop: CancellationToken,
 ) {
     let mut seconds = interval(SECOND);
@@ -165,8 +155,11 @@ pub async fn run(
     let mut ticked = Instant::now();
     generations.mark_changed();
     loop {
-        let Pace { tick, warmup } = *pace.borrow_and_update();
-        trials.warm_up(warmup);
+        let tick = {
+            let settings = settings.borrow_and_update();
+            trials.warm_up(settings.warmup);
+            settings.tick
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             changed = generations.changed() => {
@@ -177,8 +170,8 @@ pub async fn run(
                     trials.keep(&generation);
                 }
             }
-            // Without its sender the pace stays what it is, and the seconds go on.
-            Ok(()) = pace.changed() => {}
+            // Without their sender the settings stay what they are, and the seconds go on.
+            Ok(()) = settings.changed() => {}
             now = seconds.tick() => {
                 trials.second();
                 if now.saturating_duration_since(ticked) >= tick {

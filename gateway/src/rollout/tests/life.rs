@@ -70,7 +70,7 @@ async fn a_version_that_fails_goes_back_for_all_and_is_tried_again_only_on_order
         ("rollout.rollback", "turnout rollout start catalog@1.5.0 --reason TEXT")
     );
     assert!(
-        act.reason.contains("evidence of harm e^") && act.reason.contains("1 frontends"),
+        act.reason.contains("evidence of harm e^") && act.reason.contains("taken from 1 policies"),
         "{}",
         act.reason
     );

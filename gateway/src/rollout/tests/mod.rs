@@ -1,5 +1,6 @@
 //! Whole lives of rollouts: the real loop on a real store, with gateways that say what they would have counted.
 
+mod cluster;
 mod ends;
 mod life;
 mod shared;

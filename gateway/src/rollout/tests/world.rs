@@ -80,7 +80,7 @@ pub(super) struct World {
     _directory: TempDir,
 }
 
-fn settings(text: &str) -> Settings {
+pub(super) fn settings(text: &str) -> Settings {
     let file = config::File { path: "turnout.yaml".into(), text: text.to_owned() };
     let read = config::read(&config::Sources { file: Some(file), ..config::Sources::default() });
     Settings::of(&read.unwrap_or_else(|mistakes| panic!("{mistakes}")).config)
@@ -339,7 +339,6 @@ impl Gateway {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a test are small")]
     fn trial(&self, counted: [f64; 4]) -> Trial {
         let mut trial = Trial { tripped: self.tripped, ..Trial::begin(1) };
         let name =

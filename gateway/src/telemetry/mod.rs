@@ -7,6 +7,7 @@
 mod audience;
 mod meters;
 mod metrics;
+mod rollouts;
 
 pub use audience::Named;
 pub use meters::{CallMeter, Meters, Uses};

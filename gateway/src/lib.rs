@@ -13,6 +13,7 @@ pub mod exposure;
 pub mod frontends;
 pub mod generation;
 pub mod http;
+pub mod identity;
 pub mod launch;
 pub mod lineup;
 pub mod ops;

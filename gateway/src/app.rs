@@ -19,13 +19,17 @@ use turnout_control::registration::Terms;
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind};
 use crate::exposure;
+use crate::frontends::{self, Follower, Publisher, Publishing};
 use crate::http::admin::{self, Admin};
+use crate::http::apps::Apps;
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
+use crate::identity::{Keys, Tokens};
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Published};
+use crate::registry::audit::Audit;
 use crate::registry::embedded;
 use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
@@ -104,13 +108,18 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let Serving { fleet, published, tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        let Serving { fleet, published, mut tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        let (follower, frontends) = following(config, &registry, &published, &settings);
+        let tokens = Arc::new(Tokens::new(Keys::random()));
+        let clock = registry.hub.clock();
+        let apps = Apps::new(frontends.clone(), tokens, settings.graphql.clone(), clock);
+        tasks.push(Box::pin(frontends::run(follower, stop.clone())));
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);
         let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
-            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated)),
+            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated, frontends)),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: settings.access,
@@ -120,7 +129,7 @@ impl App {
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
         let work = worker::Serving {
-            public: Public::new(health, settings.graphql, published.generations, meters),
+            public: Public::new(health, settings.graphql, published.generations, meters).with_apps(apps),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
@@ -220,6 +229,18 @@ fn serving(
     tasks.push(Box::pin(reconcile::run(reconciler, stop.clone())));
     tasks.push(Box::pin(collector.run(stop.clone())));
     Serving { fleet, published, tasks }
+}
+
+/// What follows the directory of frontends, and who publishes them.
+fn following(
+    config: &Config,
+    registry: &Registry,
+    served: &Published,
+    settings: &launch::Settings,
+) -> (Follower, Publishing) {
+    let audit = Audit::new(registry.store.clone(), registry.hub.clock());
+    let publisher = Publisher::new(registry, audit, served.previews.clone(), settings.graphql.clone());
+    frontends::new(config.frontends.dir.as_path().into(), publisher, served)
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {

@@ -17,12 +17,13 @@
 use std::collections::BTreeMap;
 
 use turnout_control::frontend::{Frontend, Lifecycle, Pin};
-use turnout_control::id::{FrontendId, ServiceName};
+use turnout_control::id::{AppName, FrontendId, ServiceName, Version};
 use turnout_control::slot::Weight;
 
 use super::sheet::{self, Fields, Sheet};
 use crate::config::mistake::crop;
-use crate::config::node::Node;
+use crate::config::node::{Content, Node};
+use crate::config::suggest::nearest;
 use crate::config::{File, Mistakes};
 
 /// The most services that one frontend can pin.
@@ -54,7 +55,7 @@ fn manifest(sheet: &mut Sheet, root: &Node, expected: Option<&FrontendId>) -> Op
     let state = state.and_then(|node| sheet.word(node, "state", &states)).and_then(Lifecycle::of);
     let pins = sheet.needed(&fields, "pins", "{ catalog: ^1.4 }").and_then(|node| pins(sheet, node));
     let caps = match fields.get("caps") {
-        Some(node) => caps(sheet, node, pins.as_ref()),
+        Some(node) => caps(sheet, node, fields.get("pins")),
         None => Some(BTreeMap::new()),
     };
     let page = fields.get("page").map(|node| path(sheet, node, "page"));
@@ -66,23 +67,22 @@ fn manifest(sheet: &mut Sheet, root: &Node, expected: Option<&FrontendId>) -> Op
 fn id(sheet: &mut Sheet, fields: &Fields<'_>, expected: Option<&FrontendId>) -> Option<FrontendId> {
     let app = sheet.needed(fields, "app", "web");
     let version = sheet.needed(fields, "version", "2.4.1");
-    let named = app.and_then(|node| sheet.parsed(node, "app"));
-    let tagged = version.and_then(|node| sheet.parsed(node, "version"));
-    let id = FrontendId { app: named?, version: tagged? };
-    let Some(expected) = expected else { return Some(id) };
-    if let Some(node) = app.filter(|_| id.app != expected.app) {
-        let hint = Some("the directory of the app has its name".to_owned());
-        sheet.tell(node.span, format!("app is {}, and this is the place of {expected}", id.app), hint);
+    let named: Option<AppName> = app.and_then(|node| sheet.parsed(node, "app"));
+    let tagged: Option<Version> = version.and_then(|node| sheet.parsed(node, "version"));
+    if let Some(expected) = expected {
+        let place = |what: &str, found: &dyn std::fmt::Display| {
+            format!("{what} is {found}, and this is the place of {expected}")
+        };
+        if let (Some(node), Some(named)) = (app, named.as_ref().filter(|named| **named != expected.app)) {
+            let hint = Some("the directory of the app has its name".to_owned());
+            sheet.tell(node.span, place("app", named), hint);
+        }
+        if let (Some(node), Some(tag)) = (version, tagged.as_ref().filter(|tag| **tag != expected.version)) {
+            let hint = Some("the directory of a version has its name".to_owned());
+            sheet.tell(node.span, place("version", tag), hint);
+        }
     }
-    if let Some(node) = version.filter(|_| id.version != expected.version) {
-        let hint = Some("the directory of a version has its name".to_owned());
-        sheet.tell(
-            node.span,
-            format!("version is {}, and this is the place of {expected}", id.version),
-            hint,
-        );
-    }
-    (id == *expected).then_some(id)
+    Some(FrontendId { app: named?, version: tagged? })
 }
 
 fn pins(sheet: &mut Sheet, node: &Node) -> Option<BTreeMap<ServiceName, Pin>> {
@@ -109,7 +109,7 @@ fn pins(sheet: &mut Sheet, node: &Node) -> Option<BTreeMap<ServiceName, Pin>> {
 }
 
 fn pin(sheet: &mut Sheet, node: &Node) -> Option<Pin> {
-    if !matches!(node.content, crate::config::node::Content::Map(_)) {
+    if !matches!(node.content, Content::Map(_)) {
         return range(sheet, node).map(|range| Pin { range, optional: false });
     }
     let fields = sheet.fields(node, "a pin", &["range", "optional"])?;
@@ -137,22 +137,20 @@ fn range(sheet: &mut Sheet, node: &Node) -> Option<semver::VersionReq> {
     }
 }
 
-fn caps(
-    sheet: &mut Sheet,
-    node: &Node,
-    pins: Option<&BTreeMap<ServiceName, Pin>>,
-) -> Option<BTreeMap<ServiceName, Weight>> {
+/// `pinned`: the pins as they were written, right or wrong.
+fn caps(sheet: &mut Sheet, node: &Node, pinned: Option<&Node>) -> Option<BTreeMap<ServiceName, Weight>> {
+    let known: Vec<&str> = match pinned.map(|node| &node.content) {
+        Some(Content::Map(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        Some(Content::Empty | Content::Scalar(_) | Content::List(_) | Content::Unusable) | None => Vec::new(),
+    };
     let mut caps = BTreeMap::new();
     for entry in sheet.map(node, "caps")? {
-        let pinned = pins.is_none_or(|pins| pins.keys().any(|service| service.as_str() == entry.key));
-        if !pinned {
-            let hint = pins.and_then(|pins| {
-                let known: Vec<&str> = pins.keys().map(ServiceName::as_str).collect();
-                crate::config::suggest::nearest(&entry.key, &known)
-                    .map(|near| format!("did you mean `{near}`?"))
-            });
-            let hint = hint.or_else(|| Some("a cap is for a service that is pinned".to_owned()));
-            sheet.tell(entry.key_span, format!("`{}` has a cap and no pin", crop(&entry.key)), hint);
+        if pinned.is_some() && !known.contains(&entry.key.as_str()) {
+            let hint = match nearest(&entry.key, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "a cap is for a service that is pinned".to_owned(),
+            };
+            sheet.tell(entry.key_span, format!("`{}` has a cap and no pin", crop(&entry.key)), Some(hint));
         }
         let Some(text) = sheet.text(&entry.value, "a cap") else { continue };
         let share = sheet.took(&entry.value, "a cap", sheet::share(text));

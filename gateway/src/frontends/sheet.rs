@@ -167,7 +167,7 @@ impl Sheet {
         }
         let hint = match nearest(text, words) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it is {}", listed(words)),
+            None => format!("it is one of {}", listed(words)),
         };
         self.tell(node.span, format!("{what} cannot be `{}`", crop(text)), Some(hint));
         None

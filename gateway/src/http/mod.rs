@@ -3,11 +3,12 @@
 //! `listener` owns connections and their time limits. `public` and `admin` say which route lives
 //! where. GraphQL over HTTP is written here by hand and not taken from a framework, because none
 //! keeps the specification: `graphql` is one request from head to answer, `negotiate`, `payload` and
-//! `facts` read it, `answer` writes it.
+//! `facts` read it, `answer` writes it. `apps` has the pages of frontends, `schema` what they see.
 
 pub mod access;
 pub mod admin;
 mod answer;
+pub mod apps;
 pub mod body;
 mod facts;
 pub mod graphql;
@@ -17,3 +18,4 @@ pub mod listener;
 mod negotiate;
 mod payload;
 pub mod public;
+mod schema;

@@ -17,8 +17,10 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::apps::{self, Apps};
 use super::graphql::{Graphql, Settings};
 use super::health::{self, Health};
+use super::schema;
 use crate::generation::Generation;
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
@@ -37,6 +39,7 @@ pub struct Public {
     generations: watch::Receiver<Option<Arc<Generation>>>,
     seed: u64,
     meters: Meters,
+    apps: Option<Apps>,
 }
 
 impl Public {
@@ -47,15 +50,24 @@ impl Public {
         generations: watch::Receiver<Option<Arc<Generation>>>,
         meters: Meters,
     ) -> Public {
-        Public { health, settings, generations, meters, seed: rand::random() }
+        Public { health, settings, generations, meters, apps: None, seed: rand::random() }
+    }
+
+    /// The same, with the pages of frontends.
+    #[must_use]
+    pub fn with_apps(self, apps: Apps) -> Public {
+        Public { apps: Some(apps), ..self }
     }
 
     /// The part of one worker.
     pub fn front(&self, worker: Worker) -> Front {
         let watched = (self.settings.clone(), self.generations.clone());
+        let apps = self.apps.clone().map(apps::router).unwrap_or_default();
+        let schemas = schema::router(self.generations.clone());
+        let routes = health::router(self.health.clone()).merge(apps).merge(schemas);
         Front {
             graphql: Arc::new(Graphql::new(watched, self.meters.clone(), self.seed, worker)),
-            routes: health::router(self.health.clone()).fallback(missing),
+            routes: routes.fallback(missing),
         }
     }
 }

@@ -80,8 +80,10 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Such as `web@2.5.0`.")] frontend: String,
-        #[graphql(desc = "The text of its manifest.yaml; without it, what is published or waits in the directory \
-                          of this gateway.")]
+        #[graphql(
+            desc = "The text of its manifest.yaml; without it, what is published or waits in the directory \
+                          of this gateway."
+        )]
         manifest: Option<String>,
         #[graphql(desc = "The operations that it sends; without them, those it has.")] documents: Option<
             Vec<DocumentInput>,

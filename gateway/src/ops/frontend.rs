@@ -362,14 +362,12 @@ pub(super) async fn publish(facts: &Facts, asked: Asked, by: By) -> Result<Front
         By::Somebody(author) => publisher.publish(&offer, author, expected).await,
     };
     match ended {
-        Ok(Outcome { sequence, findings }) => {
-            Ok(FrontendPublished {
-                changed: changes,
-                audit: sequence.map(|place| place.to_string()),
-                findings: findings.iter().map(|found| graph::diagnostic(found, None)).collect(),
-                ..answer
-            })
-        }
+        Ok(Outcome { sequence, findings }) => Ok(FrontendPublished {
+            changed: changes,
+            audit: sequence.map(|place| place.to_string()),
+            findings: findings.iter().map(|found| graph::diagnostic(found, None)).collect(),
+            ..answer
+        }),
         Err(Error::Unfit(findings)) => Ok(FrontendPublished {
             accepted: false,
             after: before,
@@ -396,7 +394,8 @@ fn offer(facts: &Facts, id: &FrontendId, asked: Asked) -> Result<Offer> {
         (Some(text), known, _) => {
             let file = File { path: "manifest.yaml".into(), text: text.clone() };
             let manifest = manifest::read(&file, Some(id));
-            let manifest = manifest.map_err(|mistakes| fault::input("manifest", &format!("has mistakes:\n{mistakes}")))?;
+            let manifest = manifest
+                .map_err(|mistakes| fault::input("manifest", &format!("has mistakes:\n{mistakes}")))?;
             (manifest.frontend, known.map(|known| known.documents).unwrap_or_default())
         }
         (None, Some(known), _) => (known.frontend, known.documents),
@@ -476,9 +475,9 @@ pub(super) async fn assign(
             let read = assignment::read(&file, Some(&app)).map_err(|mistakes| mistakes.to_string());
             read.map_err(|mistakes| fault::input("assignment", &format!("has mistakes:\n{mistakes}")))?
         }
-        (None, Some(read)) => {
-            read.map_err(|mistakes| fault::input("app", &format!("has mistakes in the directory:\n{mistakes}")))?
-        }
+        (None, Some(read)) => read.map_err(|mistakes| {
+            fault::input("app", &format!("has mistakes in the directory:\n{mistakes}"))
+        })?,
         (None, None) => {
             return Err(fault::input(
                 "assignment",

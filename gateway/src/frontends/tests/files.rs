@@ -189,7 +189,9 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
 
             manifest.yaml: 14 mistakes"#]],
     );
-    check_manifest("app: web\n", expect![[r#"
+    check_manifest(
+        "app: web\n",
+        expect![[r#"
         error: a manifest needs `pins`
           --> manifest.yaml:1:1
            |
@@ -208,24 +210,33 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
         1  | app: web
            | ^ such as `version: 2.4.1`
 
-        manifest.yaml: 3 mistakes"#]]);
-    check_manifest("", expect![[r#"
+        manifest.yaml: 3 mistakes"#]],
+    );
+    check_manifest(
+        "",
+        expect![[r#"
         error: the file is empty
           --> manifest.yaml:1:1
            |
         1  |
            | ^
 
-        manifest.yaml: 1 mistake"#]]);
-    check_manifest("- a\n", expect![[r#"
+        manifest.yaml: 1 mistake"#]],
+    );
+    check_manifest(
+        "- a\n",
+        expect![[r#"
         error: a manifest must be a map of keys and values
           --> manifest.yaml:1:1
            |
         1  | - a
            | ^^^
 
-        manifest.yaml: 1 mistake"#]]);
-    check_manifest("app: web\nversion: 2.4.0\nstate: retired\npins: [catalog]\ncaps: 3\n", expect![[r#"
+        manifest.yaml: 1 mistake"#]],
+    );
+    check_manifest(
+        "app: web\nversion: 2.4.0\nstate: retired\npins: [catalog]\ncaps: 3\n",
+        expect![[r#"
         error: version is 2.4.0, and this is the place of web@2.5.0
           --> manifest.yaml:2:10
            |
@@ -250,7 +261,8 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
         5  | caps: 3
            |       ^
 
-        manifest.yaml: 4 mistakes"#]]);
+        manifest.yaml: 4 mistakes"#]],
+    );
 }
 
 #[test]
@@ -425,12 +437,15 @@ fn every_mistake_in_an_app_is_told_with_its_place() {
 
             app.yaml: 18 mistakes"#]],
     );
-    check_app("app: web\ndefault: 1.0.0\nrules: { to: 1.0.0 }\n", expect![[r#"
+    check_app(
+        "app: web\ndefault: 1.0.0\nrules: { to: 1.0.0 }\n",
+        expect![[r#"
         error: rules must be a list
           --> app.yaml:3:8
            |
         3  | rules: { to: 1.0.0 }
            |        ^^^^^^^^^^^^^ write `[a, b]`, or one `- item` a line
 
-        app.yaml: 1 mistake"#]]);
+        app.yaml: 1 mistake"#]],
+    );
 }

@@ -59,11 +59,14 @@ fn a_directory_is_read_and_what_is_not_a_frontends_is_passed_over() {
     put(root, "web/2.4.1/operations/notes.txt", "no operation");
     put(root, "web/2.5.0/manifest.yaml", &manifest("2.5.0", "documents: persisted.json\n"));
     put(root, "web/2.5.0/persisted.json", r#"{"sha256:1":"{ products { id } }"}"#);
-    check(root, expect![[r#"
+    check(
+        root,
+        expect![[r#"
         web: Ok("2.4.1")
         web@2.4.1: Ok(("Home", Some("ROOT/web/2.4.1/page")))
         web@2.5.0: Ok(("sha256:1", None))
-    "#]]);
+    "#]],
+    );
     assert!(folder::read(&root.join("nowhere")).apps.is_empty());
 }
 
@@ -78,14 +81,17 @@ fn what_is_wrong_in_a_directory_is_told_and_the_rest_is_read() {
     put(root, "web/2.4.1/operations.json", r#"{"operations":[{"id":"a"}]}"#);
     put(root, "web/2.5.0/manifest.yaml", &manifest("2.5.0", ""));
     put(root, "bad name/app.yaml", APP);
-    check(root, expect![[r#"
+    check(
+        root,
+        expect![[r#"
         web: Err("error: an app needs `default`\n  --> ROOT/web/app.yaml:1:1\n   |\n1  | app: web\n   | ^ such as `default: 2.4.1`\n\nROOT/web/app.yaml: 1 mistake")
         web@2.4.0: Err("error: version is 2.4.1, and this is the place of web@2.4.0\n  --> ROOT/web/2.4.0/manifest.yaml:2:10\n   |\n2  | version: 2.4.1\n   |          ^^^^^ the directory of a version has its name\n\nROOT/web/2.4.0/manifest.yaml: 1 mistake")
         web@2.4.1: Err("ROOT/web/2.4.1/manifest.yaml: page: there is no ROOT/web/2.4.1/page/index.html\nROOT/web/2.4.1/operations.json: operations[0] has no \"body\"")
         web@2.5.0: Ok(("", None))
         odd: ROOT/bad name: the name of an app may only have letters, digits, ".", "_" and "-", but has ' '
         odd: ROOT/web/next: a version is no version by semver.org, such as "1.5.0": unexpected character 'n' while parsing major version number
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -99,10 +105,13 @@ fn a_link_that_leads_out_is_not_followed() {
     std::os::unix::fs::symlink(outside.path().join("secret.json"), root.join("web/2.4.1/operations.json"))
         .unwrap();
     std::os::unix::fs::symlink(outside.path().join("page"), root.join("web/2.4.1/page")).unwrap();
-    check(root, expect![[r#"
+    check(
+        root,
+        expect![[r#"
         web: Ok("2.4.1")
         web@2.4.1: Err("ROOT/web/2.4.1/manifest.yaml: page: there is no ROOT/web/2.4.1/page/index.html\nROOT/web/2.4.1/operations.json: is a link that leads out of the directory of frontends")
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

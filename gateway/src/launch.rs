@@ -22,6 +22,7 @@ use crate::config::{
 use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
+use crate::identity;
 use crate::registry::schemas::Policies;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
@@ -133,6 +134,7 @@ pub struct Told {
     stated: watch::Sender<Arc<Stated>>,
     policies: watch::Sender<Policies>,
     graphql: watch::Sender<Arc<graphql::Settings>>,
+    identity: watch::Sender<Arc<identity::Settings>>,
 }
 
 /// The same, where it is read.
@@ -150,6 +152,8 @@ pub struct Settings {
     pub policies: watch::Receiver<Policies>,
     /// What holds for operations.
     pub graphql: watch::Receiver<Arc<graphql::Settings>>,
+    /// Who callers are believed to be.
+    pub identity: watch::Receiver<Arc<identity::Settings>>,
 }
 
 /// What can change while the gateway runs, as it was read at the start.
@@ -161,6 +165,7 @@ pub fn settings(read: &Read) -> (Told, Settings) {
     let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
     let (policies, policies_now) = watch::channel(Policies::read(config));
     let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
+    let (identity, identity_now) = watch::channel(Arc::new(identity::Settings::of(config)));
     let settings = Settings {
         terms: terms_now,
         rules: rules_now,
@@ -168,8 +173,9 @@ pub fn settings(read: &Read) -> (Told, Settings) {
         stated: stated_now,
         policies: policies_now,
         graphql: graphql_now,
+        identity: identity_now,
     };
-    (Told { terms, rules, access, stated, policies, graphql }, settings)
+    (Told { terms, rules, access, stated, policies, graphql, identity }, settings)
 }
 
 /// Where a changed configuration goes, and what asks for it.
@@ -212,6 +218,7 @@ impl Told {
         self.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
         self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
         self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
+        self.identity.send_if_modified(|held| replace(held, Arc::new(identity::Settings::of(config))));
     }
 }
 

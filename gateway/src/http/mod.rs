@@ -13,7 +13,7 @@ pub mod body;
 mod facts;
 pub mod graphql;
 pub mod health;
-mod latest;
+pub(crate) mod latest;
 pub mod listener;
 mod negotiate;
 mod payload;

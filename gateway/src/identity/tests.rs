@@ -1,0 +1,1 @@
+//! Callers as their headers make them.

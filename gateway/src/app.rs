@@ -25,7 +25,7 @@ use crate::http::apps::Apps;
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
-use crate::identity::{Keys, Tokens};
+use crate::identity::{self, Callers, Tokens};
 use crate::launch::{self, Launch, Live, Read};
 use crate::ops;
 use crate::reconcile::{self, Published};
@@ -68,6 +68,9 @@ pub enum Error {
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
+    /// What signs the tokens of frontends cannot be used.
+    #[error("cannot use the keys of frontend tokens")]
+    Keys(#[source] identity::KeysError),
     /// Telemetry cannot be set up.
     #[error("cannot set up telemetry")]
     Telemetry(#[source] telemetry::Error),
@@ -110,9 +113,10 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let Serving { fleet, published, mut tasks } = serving(&read, &open, (&settings, &meters), &stop);
         let (follower, frontends) = following(config, &registry, &published, &settings);
-        let tokens = Arc::new(Tokens::new(Keys::random()));
-        let clock = registry.hub.clock();
-        let apps = Apps::new(frontends.clone(), tokens, settings.graphql.clone(), clock);
+        let tokens = Arc::new(Tokens::new(identity::keys(config).map_err(Error::Keys)?));
+        let (callers, refresher) = Callers::new(tokens, settings.identity.clone(), registry.hub.clock());
+        tasks.push(Box::pin(refresher.run(stop.clone())));
+        let apps = Apps::new(frontends.clone(), &callers);
         tasks.push(Box::pin(frontends::run(follower, stop.clone())));
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);

@@ -8,7 +8,6 @@
 
 mod files;
 mod page;
-mod visitor;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,18 +18,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use serde_json::json;
-use tokio::sync::watch;
 use turnout_control::frontend::{App, Frontends, Lifecycle};
 use turnout_control::id::{AppName, FrontendId};
+use turnout_control::slot::{Unit, UnitKind};
 
 use files::Files;
 pub(super) use files::{has, tag};
-use visitor::Visitor;
 
-use super::graphql::Settings;
-use crate::clock::{Clock, rfc3339};
+use crate::clock::rfc3339;
 use crate::frontends::Publishing;
-use crate::identity::{self, Pass, Tokens};
+use crate::identity::{self, Callers, Guest, Pass, Reader, Scheme, Tokens};
 
 /// A page and its files come from here, and from nowhere else.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
@@ -43,21 +40,16 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 pub struct Apps {
     publishing: Publishing,
     tokens: Arc<Tokens>,
-    settings: watch::Receiver<Arc<Settings>>,
-    clock: Clock,
+    guests: Arc<Reader>,
     files: Arc<Files>,
 }
 
 impl Apps {
-    /// The pages of what is published, with tokens signed by these keys.
-    pub fn new(
-        publishing: Publishing,
-        tokens: Arc<Tokens>,
-        settings: watch::Receiver<Arc<Settings>>,
-        clock: Clock,
-    ) -> Apps {
+    /// The pages of what is published, for those who are known by these tokens and settings.
+    pub fn new(publishing: Publishing, callers: &Callers) -> Apps {
         let files = Arc::new(Files::new(publishing.root.clone()));
-        Apps { publishing, tokens, settings, clock, files }
+        let (tokens, guests) = (callers.tokens().clone(), Arc::new(callers.reader()));
+        Apps { publishing, tokens, guests, files }
     }
 
     /// Who is published: as requests see it, and before there are any requests as it was written.
@@ -73,10 +65,6 @@ impl Apps {
     fn page(&self, id: &FrontendId) -> Option<PathBuf> {
         let look = self.publishing.looks.borrow();
         look.folder.versions.get(id)?.read.as_ref().ok()?.page.clone()
-    }
-
-    fn visitor(&self, headers: &HeaderMap) -> Visitor {
-        Visitor::read(headers, (&self.tokens, self.clock.now()), &self.settings.borrow())
     }
 }
 
@@ -142,12 +130,12 @@ fn is_file(path: &str) -> bool {
 }
 
 async fn assigned_page(apps: &Apps, (frontends, app): (&Frontends, &App), headers: &HeaderMap) -> Response {
-    let visitor = apps.visitor(headers);
-    let version = app.assign(visitor.units.visitor(), apps.clock.now()).0.clone();
+    let guest = apps.guests.guest(headers);
+    let version = app.assign(guest.units.visitor(), guest.at).0.clone();
     let id = FrontendId { app: app.name.clone(), version };
     match frontends.published.get(&id).map(|known| known.state) {
         Some(Lifecycle::Preview | Lifecycle::Active | Lifecycle::Deprecated) => {
-            serve(apps, &id, visitor, headers).await
+            serve(apps, &id, guest, headers).await
         }
         Some(Lifecycle::Retired) => gone(&id),
         None => missing(),
@@ -156,27 +144,27 @@ async fn assigned_page(apps: &Apps, (frontends, app): (&Frontends, &App), header
 
 /// The page of one version, for those who may have it.
 async fn versions_page(apps: &Apps, id: &FrontendId, headers: &HeaderMap) -> Response {
-    let (frontends, visitor, now) = (apps.frontends(), apps.visitor(headers), apps.clock.now());
+    let (frontends, guest) = (apps.frontends(), apps.guests.guest(headers));
     let Some(known) = frontends.published.get(id) else { return missing() };
     let is_assigned = || {
         let app = frontends.apps.get(&id.app);
-        app.is_some_and(|app| *app.assign(visitor.units.visitor(), now).0 == id.version)
+        app.is_some_and(|app| *app.assign(guest.units.visitor(), guest.at).0 == id.version)
     };
-    let was_given = || visitor.pass.as_ref().is_some_and(|pass| pass.names(id, now));
+    let was_given = || guest.before.as_ref().is_some_and(|pass| pass.names(id, guest.at));
     match known.state {
-        Lifecycle::Active | Lifecycle::Deprecated => serve(apps, id, visitor, headers).await,
-        Lifecycle::Preview if is_assigned() || was_given() => serve(apps, id, visitor, headers).await,
+        Lifecycle::Active | Lifecycle::Deprecated => serve(apps, id, guest, headers).await,
+        Lifecycle::Preview if is_assigned() || was_given() => serve(apps, id, guest, headers).await,
         Lifecycle::Preview => missing(),
         Lifecycle::Retired => gone(id),
     }
 }
 
 /// The page of a version with a token of its own.
-async fn serve(apps: &Apps, id: &FrontendId, visitor: Visitor, headers: &HeaderMap) -> Response {
+async fn serve(apps: &Apps, id: &FrontendId, guest: Guest, headers: &HeaderMap) -> Response {
     let Some(page) = apps.page(id) else { return missing() };
     let Some(file) = apps.files.get(&page, "index.html").await else { return missing() };
-    let scheme = visitor::scheme(headers);
-    let pass = Pass::new(id.clone(), visitor.units, visitor.pass.as_ref(), apps.clock.now());
+    let scheme = scheme(headers);
+    let pass = Pass::new(id.clone(), guest.units, guest.before.as_deref(), guest.at);
     let token = apps.tokens.mint(&pass);
     let html = page::with_token(&String::from_utf8_lossy(&file.bytes), &token);
     let mut response = ([(header::CONTENT_TYPE, file.kind)], html).into_response();
@@ -207,23 +195,32 @@ async fn asset(apps: &Apps, id: &FrontendId, path: &str, headers: &HeaderMap) ->
 
 /// What a visitor is given, and why.
 fn assignment(apps: &Apps, app: &AppName, headers: &HeaderMap) -> Response {
-    let (frontends, visitor, now) = (apps.frontends(), apps.visitor(headers), apps.clock.now());
+    let (frontends, guest) = (apps.frontends(), apps.guests.guest(headers));
     let Some(known) = frontends.apps.get(app) else { return missing() };
-    let (version, rule) = known.assign(visitor.units.visitor(), now);
-    let unit = visitor.units.visitor().unit.filter(|_| !visitor.is_new).map(|unit| unit.kind().as_str());
-    let token = visitor
-        .pass
+    let (version, rule) = known.assign(guest.units.visitor(), guest.at);
+    let unit = guest.units.visitor().unit.map(Unit::kind);
+    // Somebody who has no name and no cookie is another one each time.
+    let unit = unit.filter(|kind| *kind != UnitKind::Anonymous || guest.before.is_some());
+    let token = guest
+        .before
         .as_ref()
         .map(|pass| json!({ "frontend": pass.frontend.to_string(), "expires": rfc3339(pass.expires) }));
     let told = json!({
         "app": app.to_string(),
         "version": version.to_string(),
         "rule": rule.map(|place| place + 1),
-        "unit": unit,
+        "unit": unit.map(UnitKind::as_str),
         "token": token,
         "target": format!("{app}@{version}"),
     });
     ([(header::CACHE_CONTROL, NEVER)], Json(told)).into_response()
+}
+
+/// How a page was asked for, as the edge in front of the gateway says.
+fn scheme(headers: &HeaderMap) -> Scheme {
+    let forwarded = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    let first = forwarded.and_then(|proto| proto.split(',').next()).map(str::trim);
+    if first.is_some_and(|proto| proto.eq_ignore_ascii_case("https")) { Scheme::Https } else { Scheme::Http }
 }
 
 fn protect(head: &mut HeaderMap) {

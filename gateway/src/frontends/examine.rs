@@ -91,27 +91,27 @@ fn operation(
     let Some(graph) = &prospect.graph else {
         return vec![invalid(document, "nothing is served to the frontend yet")];
     };
-    let faults = match plan(graph, document, limits) {
-        Ok(_) => return Vec::new(),
-        Err(faults) => faults,
-    };
-    let everything = prospect.everything.as_ref().and_then(|graph| plan(graph, document, limits).ok());
-    let foreign: Vec<&ServiceName> =
-        everything.iter().flatten().filter(|service| !frontend.pins.contains_key(*service)).collect();
-    if !foreign.is_empty() {
-        let unpinned = |service: &&ServiceName| Diagnostic {
-            severity: Severity::Error,
-            code: SERVICE_UNPINNED,
-            message: format!(
-                "The operation {:?} asks {service}, which the frontend does not pin.",
-                document.id
-            ),
-            help: format!("Add {service} to the pins of its manifest."),
-        };
-        return foreign.iter().map(unpinned).collect();
+    let planned = plan(graph, document, limits);
+    // What does not fit may fit a graph of everything; then it is known which service is missing.
+    let everything = || prospect.everything.as_ref().and_then(|graph| plan(graph, document, limits).ok());
+    let asked = planned.as_ref().ok().cloned().or_else(everything).unwrap_or_default();
+    let foreign = asked.iter().filter(|service| !frontend.pins.contains_key(*service));
+    let unpinned: Vec<Diagnostic> = foreign.map(|service| unpinned(document, service)).collect();
+    match planned {
+        Err(faults) if unpinned.is_empty() => {
+            faults.iter().take(FAULTS_MAX).map(|fault| invalid(document, &placed(fault))).collect()
+        }
+        Ok(_) | Err(_) => unpinned,
     }
-    let shown = faults.iter().take(FAULTS_MAX);
-    shown.map(|fault| invalid(document, &placed(fault))).collect()
+}
+
+fn unpinned(document: &Document, service: &ServiceName) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: SERVICE_UNPINNED,
+        message: format!("The operation {:?} asks {service}, which the frontend does not pin.", document.id),
+        help: format!("Add {service} to the pins of its manifest."),
+    }
 }
 
 /// The services that the operations of a document ask, or what is wrong with it.

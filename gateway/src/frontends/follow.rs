@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turnout_control::frontend::{self, Lifecycle};
 use turnout_control::id::{AppName, FrontendId};
-use turnout_control::records::Key;
+use turnout_control::records::{Key, Kind};
 use turnout_schema::Digest;
 
 use super::examine::{PIN_UNROUTED, PIN_UNSATISFIED};
@@ -66,7 +66,12 @@ pub struct Follower {
     looks: watch::Sender<Arc<Look>>,
     /// What was taken since the start, by the record it became.
     taken: BTreeMap<Key, Digest>,
+    /// Whether something failed that another try may mend although nothing changes.
+    again: bool,
 }
+
+/// What decides whether something can be published: the registry, what serves, and what is published.
+type Cause = (Option<u64>, u64, Option<Digest>, u64);
 
 impl Follower {
     /// One that has not looked yet, and where to see what it does.
@@ -76,7 +81,15 @@ impl Follower {
         reports: watch::Receiver<Arc<Report>>,
     ) -> (Follower, watch::Receiver<Arc<Look>>) {
         let (looks, looks_now) = watch::channel(Arc::default());
-        (Follower { root, publisher, reports, looks, taken: BTreeMap::new() }, looks_now)
+        (Follower { root, publisher, reports, looks, taken: BTreeMap::new(), again: false }, looks_now)
+    }
+
+    fn cause(&self) -> Cause {
+        let records = self.publisher.records();
+        let kinds = [Kind::Frontend, Kind::Assignment].into_iter();
+        let published = kinds.flat_map(|kind| records.of(kind)).map(|(_, record)| record.revision).max();
+        let report = self.reports.borrow();
+        (report.revision, report.generation, report.digest, published.unwrap_or(0))
     }
 
     async fn marks(&self) -> Marks {
@@ -92,6 +105,7 @@ impl Follower {
     /// Publishes what is new.
     async fn take(&mut self, folder: Folder) {
         let before = self.looks.borrow().clone();
+        self.again = false;
         let mut look = Look { folder, ..Look::default() };
         for (id, reading) in &look.folder.versions {
             let standing = self.take_version(id, reading).await;
@@ -176,7 +190,10 @@ impl Follower {
                 if for_good { Standing::Refused(why) } else { Standing::Waiting(why) }
             }
             Err(Error::Refused(why)) => Standing::Refused(why),
-            Err(error @ (Error::Preview(_) | Error::Store(_))) => Standing::Waiting(chain(&error)),
+            Err(error @ (Error::Preview(_) | Error::Store(_))) => {
+                self.again = true;
+                Standing::Waiting(chain(&error))
+            }
         }
     }
 
@@ -217,8 +234,7 @@ async fn follow(follower: &mut Follower) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut reports = follower.reports.clone();
-    let mut folder = Folder::default();
-    let mut news = false;
+    let (mut folder, mut tried) = (Folder::default(), None);
     loop {
         let seen = follower.marks().await;
         if marks.as_ref() != Some(&seen) {
@@ -228,14 +244,16 @@ async fn follow(follower: &mut Follower) {
             if marks.is_none() || follower.marks().await == seen {
                 folder = follower.read().await;
                 marks = Some(seen);
-                news = true;
+                tried = None;
             }
         }
-        if news || !follower.is_settled() {
-            reports.mark_unchanged();
+        reports.mark_unchanged();
+        let cause = follower.cause();
+        let waits = !follower.is_settled() && (follower.again || tried != Some(cause));
+        if tried.is_none() || waits {
             follower.take(folder.clone()).await;
+            tried = Some(cause);
         }
-        news = false;
         let settled = follower.is_settled();
         tokio::select! {
             _ = looks.tick() => {}

@@ -124,7 +124,7 @@ impl Publisher {
         let mut found = examine::pins(frontend, &self.registry.snapshot(), &self.records());
         let unsatisfied = found.iter().any(|found| found.severity == Severity::Error);
         // Without a version for each pin, what it would see is not known, and all else would follow from that.
-        if !unsatisfied && !frontend.pins.is_empty() {
+        if !unsatisfied {
             let prospect = self.previews.frontend(frontend.clone()).await?;
             let limits = self.settings.borrow().limits;
             let (frontend, documents) = (frontend.clone(), documents.clone());
@@ -147,15 +147,18 @@ impl Publisher {
         let records = self.records();
         let key = frontend::key(&offer.frontend.id);
         check_expected(&records, &key, expected)?;
+        let before = published(&records, &offer.frontend.id);
         let findings = self.examine(offer).await?;
-        if findings.iter().any(|found| found.severity == Severity::Error) {
+        // What is published and broken can still be deprecated.
+        let lives = before.as_ref().is_some_and(|before| before.frontend.state != Lifecycle::Retired);
+        let only_state = before.as_ref().is_some_and(|before| only_state_differs(before, offer));
+        if !(lives && only_state) && findings.iter().any(|found| found.severity == Severity::Error) {
             return Err(Error::Unfit(findings));
         }
         let Some(next) = self.record(offer, &records)? else {
             return Ok(Outcome { sequence: None, findings });
         };
         let id = &offer.frontend.id;
-        let before = published(&records, id);
         let inverse = match &before {
             None => format!("turnout frontend retire {id} --reason 'taken back'"),
             Some(before) if before.frontend.state == Lifecycle::Retired => {

@@ -12,6 +12,7 @@ mod etcd_calls;
 mod etcd_follow;
 mod fault_server;
 mod faults;
+mod frontends;
 mod gateway;
 mod generations;
 mod hostile;

@@ -103,6 +103,12 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
         "app: wob\nversion: 2.5\nstate: actve\npins:\n  catalog: latest\n  orders: ^1 || ^2\n  bad name: ^1\n  users: { rnge: ^1 }\n\
          caps: { catalg: 2, catalog: 120% }\npage: ../page\ndocuments: /etc\ncolour: red\n",
         expect![[r#"
+            error: app is wob, and this is the place of web@2.5.0
+              --> manifest.yaml:1:6
+               |
+            1  | app: wob
+               |      ^^^ the directory of the app has its name
+
             error: version is no version by semver.org, such as "1.5.0": unexpected end of input while parsing minor version number
               --> manifest.yaml:2:10
                |
@@ -149,19 +155,13 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
               --> manifest.yaml:9:9
                |
             9  | caps: { catalg: 2, catalog: 120% }
-               |         ^^^^^^ a cap is for a service that is pinned
+               |         ^^^^^^ did you mean `catalog`?
 
             error: a cap must be a number from 0 to 1, and is `2`
               --> manifest.yaml:9:17
                |
             9  | caps: { catalg: 2, catalog: 120% }
                |                 ^
-
-            error: `catalog` has a cap and no pin
-              --> manifest.yaml:9:20
-               |
-            9  | caps: { catalg: 2, catalog: 120% }
-               |                    ^^^^^^^ a cap is for a service that is pinned
 
             error: a cap must be a number from 0 to 100, and is `120`
               --> manifest.yaml:9:29
@@ -237,31 +237,31 @@ fn every_mistake_in_a_manifest_is_told_with_its_place() {
     check_manifest(
         "app: web\nversion: 2.4.0\nstate: retired\npins: [catalog]\ncaps: 3\n",
         expect![[r#"
-        error: version is 2.4.0, and this is the place of web@2.5.0
-          --> manifest.yaml:2:10
-           |
-        2  | version: 2.4.0
-           |          ^^^^^ the directory of a version has its name
+            error: version is 2.4.0, and this is the place of web@2.5.0
+              --> manifest.yaml:2:10
+               |
+            2  | version: 2.4.0
+               |          ^^^^^ the directory of a version has its name
 
-        error: state cannot be `retired`
-          --> manifest.yaml:3:8
-           |
-        3  | state: retired
-           |        ^^^^^^^ it is `preview`, `active` and `deprecated`
+            error: state cannot be `retired`
+              --> manifest.yaml:3:8
+               |
+            3  | state: retired
+               |        ^^^^^^^ it is one of `preview`, `active` and `deprecated`
 
-        error: pins must be a map of keys and values
-          --> manifest.yaml:4:7
-           |
-        4  | pins: [catalog]
-           |       ^^^^^^^^^
+            error: pins must be a map of keys and values
+              --> manifest.yaml:4:7
+               |
+            4  | pins: [catalog]
+               |       ^^^^^^^^^
 
-        error: caps must be a map of keys and values
-          --> manifest.yaml:5:7
-           |
-        5  | caps: 3
-           |       ^
+            error: caps must be a map of keys and values
+              --> manifest.yaml:5:7
+               |
+            5  | caps: 3
+               |       ^
 
-        manifest.yaml: 4 mistakes"#]],
+            manifest.yaml: 4 mistakes"#]],
     );
 }
 

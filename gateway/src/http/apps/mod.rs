@@ -10,7 +10,7 @@ mod files;
 mod page;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -42,6 +42,8 @@ pub struct Apps {
     tokens: Arc<Tokens>,
     guests: Arc<Reader>,
     files: Arc<Files>,
+    /// What records of this revision say.
+    read: Arc<Mutex<(u64, Arc<Frontends>)>>,
 }
 
 impl Apps {
@@ -49,7 +51,7 @@ impl Apps {
     pub fn new(publishing: Publishing, callers: &Callers) -> Apps {
         let files = Arc::new(Files::new(publishing.root.clone()));
         let (tokens, guests) = (callers.tokens().clone(), Arc::new(callers.reader()));
-        Apps { publishing, tokens, guests, files }
+        Apps { publishing, tokens, guests, files, read: Arc::default() }
     }
 
     /// Who is published: as requests see it, and before there are any requests as it was written.
@@ -57,7 +59,14 @@ impl Apps {
         let generation = self.publishing.generations.borrow().clone();
         match generation.map(|generation| generation.frontends.clone()) {
             Some(frontends) if !frontends.published.is_empty() => frontends,
-            Some(_) | None => Arc::new(Frontends::read(&self.publishing.publisher.records(), None).0),
+            Some(_) | None => {
+                let records = self.publishing.publisher.records();
+                let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                if read.0 != records.revision {
+                    *read = (records.revision, Arc::new(Frontends::read(&records, None).0));
+                }
+                read.1.clone()
+            }
         }
     }
 

@@ -76,8 +76,21 @@ pub(super) fn operations(
         let message = format!("{service} cannot be served to it: {why}.");
         found.push(Diagnostic { severity, code: PIN_UNROUTED, message, help: String::new() });
     }
+    if frontend.pins.is_empty() && documents.is_empty() {
+        return found;
+    }
+    let Some(graph) = &prospect.graph else {
+        let message = "None of the services that it pins is served yet.".to_owned();
+        found.push(Diagnostic {
+            severity: Severity::Error,
+            code: PIN_UNROUTED,
+            message,
+            help: String::new(),
+        });
+        return found;
+    };
     for document in documents {
-        found.extend(operation(frontend, document, prospect, limits));
+        found.extend(operation(frontend, document, (graph, prospect.everything.as_deref()), limits));
     }
     found
 }
@@ -85,15 +98,12 @@ pub(super) fn operations(
 fn operation(
     frontend: &Frontend,
     document: &Document,
-    prospect: &Prospect,
+    (graph, everything): (&Graph, Option<&Graph>),
     limits: &Limits,
 ) -> Vec<Diagnostic> {
-    let Some(graph) = &prospect.graph else {
-        return vec![invalid(document, "nothing is served to the frontend yet")];
-    };
     let planned = plan(graph, document, limits);
     // What does not fit may fit a graph of everything; then it is known which service is missing.
-    let everything = || prospect.everything.as_ref().and_then(|graph| plan(graph, document, limits).ok());
+    let everything = || everything.and_then(|graph| plan(graph, document, limits).ok());
     let asked = planned.as_ref().ok().cloned().or_else(everything).unwrap_or_default();
     let foreign = asked.iter().filter(|service| !frontend.pins.contains_key(*service));
     let unpinned: Vec<Diagnostic> = foreign.map(|service| unpinned(document, service)).collect();

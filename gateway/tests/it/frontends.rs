@@ -12,6 +12,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::commands::turnout;
 use crate::gateway::{Answer, Gateway, body, instance};
 
 /// A gateway with a directory of frontends.
@@ -392,5 +393,88 @@ async fn tools_learn_what_a_frontend_sees() {
             "{wrong}"
         );
     }
+    world.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_created_published_shown_and_retired_by_commands() {
+    let world = World::start(APP, &[("2.4.1", "active")]).await;
+    world.register("1.4.0").await;
+    world.wait_for_app().await;
+    let (admin, theirs) = (world.gateway.admin(), tempfile::tempdir().unwrap());
+    let dir = theirs.path().display().to_string();
+    let run = async |arguments: &[&str]| turnout(&admin, arguments).await;
+
+    let made = run(&["frontend", "create", "web@2.6.0", "--dir", &dir]).await;
+    assert!(
+        made.code == 0 && made.out.contains("turnout frontend publish web@2.6.0"),
+        "{} {}",
+        made.out,
+        made.err
+    );
+    let written = fs::read_to_string(theirs.path().join("web/2.6.0/manifest.yaml")).unwrap();
+    assert!(written.contains("  catalog: ^1.4\n"), "{written}");
+    assert_eq!(run(&["frontend", "create", "web@2.6.0", "--dir", &dir]).await.code, 2);
+
+    put(theirs.path(), "web/2.6.0/operations/Home.graphql", "{ product(id: 1) { nope } }");
+    let publish = ["frontend", "publish", "web@2.6.0", "--dir", &dir, "--reason", "try"];
+    let refused = run(&publish).await;
+    assert!(
+        refused.code == 1 && refused.out.contains("error[OPERATION_INVALID]"),
+        "{} {}",
+        refused.out,
+        refused.err
+    );
+    put(theirs.path(), "web/2.6.0/operations/Home.graphql", HOME);
+    let tried = run(&["frontend", "publish", "web@2.6.0", "--dir", &dir, "--dry-run"]).await;
+    assert!(tried.code == 0 && tried.out.starts_with("Dry run"), "{} {}", tried.out, tried.err);
+    assert!(!world.standings().await.contains_key("web@2.6.0"));
+    let published = run(&publish).await;
+    assert!(
+        published.code == 0 && published.out.contains("web@2.6.0 is preview with 1 operations"),
+        "{}",
+        published.out
+    );
+    let again = run(&publish).await;
+    assert!(again.code == 0 && again.out.contains("as it was before"), "{}", again.out);
+
+    let list = run(&["frontend", "list", "-o", "json"]).await.json();
+    let names: Vec<&str> = list.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["web@2.4.1", "web@2.6.0"]);
+    let shown = run(&["frontend", "show", "web@2.6.0"]).await;
+    assert!(shown.out.contains("catalog  ^1.4") && shown.out.contains("1 operations: Home"), "{}", shown.out);
+    assert_eq!(run(&["frontend", "show", "web@9.9.9"]).await.code, 1);
+    assert!(run(&["frontend", "stale"]).await.out.contains("web@2.6.0"));
+    assert!(run(&["frontend", "schema", "any@0.0.0"]).await.out.contains("type Query"));
+
+    put(
+        theirs.path(),
+        "web/app.yaml",
+        "app: web\ndefault: 2.4.1\nrules: [{ to: 2.6.0, customers: [acme] }]\n",
+    );
+    let led = run(&["frontend", "publish", "web", "--dir", &dir, "--reason", "acme asked"]).await;
+    assert!(led.code == 0 && led.out.contains("1. 2.6.0: customers acme"), "{} {}", led.out, led.err);
+    let retire = ["frontend", "retire", "web@2.6.0", "--reason", "done"];
+    let refused = run(&retire).await;
+    assert!(refused.code == 2 && refused.err.contains("rule 1 of web leads to web@2.6.0"), "{}", refused.err);
+    put(theirs.path(), "web/app.yaml", APP);
+    assert_eq!(run(&["frontend", "publish", "web", "--dir", &dir, "--reason", "over"]).await.code, 0);
+    let retired = run(&retire).await;
+    assert!(retired.code == 0 && retired.out.contains("--state preview"), "{} {}", retired.out, retired.err);
+    let back = run(&[
+        "frontend",
+        "publish",
+        "web@2.6.0",
+        "--dir",
+        "nowhere",
+        "--state",
+        "preview",
+        "--reason",
+        "no",
+    ])
+    .await;
+    assert!(back.code == 0 && back.out.contains("is preview"), "{} {}", back.out, back.err);
+    let unreachable = turnout("http://127.0.0.1:9", &["frontend", "list"]).await;
+    assert_eq!(unreachable.code, 3);
     world.gateway.stop().await;
 }

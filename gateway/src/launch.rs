@@ -23,6 +23,7 @@ use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
 use crate::identity;
+use crate::reconcile::Callers;
 use crate::registry::schemas::Policies;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
@@ -133,6 +134,7 @@ pub struct Told {
     access: watch::Sender<Arc<Access>>,
     stated: watch::Sender<Arc<Stated>>,
     policies: watch::Sender<Policies>,
+    callers: watch::Sender<Callers>,
     graphql: watch::Sender<Arc<graphql::Settings>>,
     identity: watch::Sender<Arc<identity::Settings>>,
 }
@@ -150,6 +152,8 @@ pub struct Settings {
     pub stated: watch::Receiver<Arc<Stated>>,
     /// Where descriptors come from that nobody pushed.
     pub policies: watch::Receiver<Policies>,
+    /// Who callers are taken for, and who of them sticks to a version.
+    pub callers: watch::Receiver<Callers>,
     /// What holds for operations.
     pub graphql: watch::Receiver<Arc<graphql::Settings>>,
     /// Who callers are believed to be.
@@ -164,6 +168,7 @@ pub fn settings(read: &Read) -> (Told, Settings) {
     let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
     let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
     let (policies, policies_now) = watch::channel(Policies::read(config));
+    let (callers, callers_now) = watch::channel(Callers::of(config));
     let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
     let (identity, identity_now) = watch::channel(Arc::new(identity::Settings::of(config)));
     let settings = Settings {
@@ -172,10 +177,11 @@ pub fn settings(read: &Read) -> (Told, Settings) {
         access: access_now,
         stated: stated_now,
         policies: policies_now,
+        callers: callers_now,
         graphql: graphql_now,
         identity: identity_now,
     };
-    (Told { terms, rules, access, stated, policies, graphql, identity }, settings)
+    (Told { terms, rules, access, stated, policies, callers, graphql, identity }, settings)
 }
 
 /// Where a changed configuration goes, and what asks for it.
@@ -217,6 +223,7 @@ impl Told {
         self.rules.send_if_modified(|held| replace(held, rules(config)));
         self.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
         self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
+        self.callers.send_if_modified(|held| replace(held, Callers::of(config)));
         self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
         self.identity.send_if_modified(|held| replace(held, Arc::new(identity::Settings::of(config))));
     }

@@ -7,6 +7,8 @@ mod gateways;
 mod preview;
 mod seats;
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -16,16 +18,23 @@ use prost_types::{
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use turnout_control::id::LeaseId;
+use turnout_control::id::{LeaseId, ServiceName};
+use turnout_control::records::Change;
 use turnout_control::registration::Registration;
 use turnout_control::registry::{Endpoint, Health, Instance, Intent, SchemaRef, Scheme};
+use turnout_control::routes::{Base, write_base};
 use turnout_schema::Digest;
 use turnout_schema::guard::Limits;
+use turnout_schema::subgraph::Exposure;
 
 use super::*;
 use crate::clock::Clock;
+use crate::config;
+use crate::lineup::Trials;
+use crate::reconcile::remember::base_key;
 use crate::registry::embedded;
 use crate::registry::schemas::Findings;
+use crate::telemetry::Meters;
 
 /// A change is seen within a third of a second; this is for a machine that has much else to do.
 const SEEN: Duration = Duration::from_secs(10);
@@ -35,6 +44,7 @@ struct World {
     published: Published,
     exposures: watch::Sender<Exposures>,
     schemas: watch::Sender<Arc<Findings>>,
+    _callers: watch::Sender<Callers>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     directory: TempDir,
@@ -48,19 +58,24 @@ impl World {
     #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for its end")]
     async fn over(directory: TempDir) -> World {
         let registry = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
-        let annotated = Exposures { services: BTreeMap::new(), others: Exposure::Annotated };
+        let annotated = Exposures::new(BTreeMap::new(), Exposure::Annotated);
         let (exposures, exposures_now) = watch::channel(annotated);
         let (schemas, schemas_now) = watch::channel(Arc::default());
+        let loaded = config::read(&config::Sources::default()).unwrap();
+        let (callers, callers_now) = watch::channel(Callers::of(&loaded.config));
         let (reconciler, published) = new(Sources {
             registry: registry.clone(),
             fleet: fleet(),
             exposures: exposures_now,
             schemas: schemas_now,
+            callers: callers_now,
+            trials: Trials::default(),
             meters: Meters::new(),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(reconciler, stop.clone()));
-        let world = World { registry, published, exposures, schemas, stop, task, directory };
+        let world =
+            World { registry, published, exposures, schemas, _callers: callers, stop, task, directory };
         world.seen().await;
         world
     }
@@ -120,6 +135,16 @@ impl World {
 
     async fn down(&self, service: &str, id: &str, lease: LeaseId) {
         self.registry.store.deregister(service.parse().unwrap(), id.parse().unwrap(), lease).await.unwrap();
+    }
+
+    /// Makes a version stable, as the leader does at the end of a rollout.
+    async fn promote(&self, service: &str, version: &str) {
+        let base = Base::new(version.parse().unwrap());
+        let key = base_key(&(service.parse().unwrap(), base.stable.semver().major));
+        let expected = self.registry.store.records().borrow().seen(&key);
+        let writes = [(key.clone(), Some(write_base(&base).into()))].into();
+        let change = Change { expected: [(key, expected)].into(), writes };
+        self.registry.store.change(change).await.unwrap();
     }
 
     async fn put_schema(&self, bytes: &[u8]) {
@@ -259,7 +284,9 @@ async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
     let raw = "\"{ __typename }\"";
     let prepared = old.graph.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
     world.up("catalog", "1.5.0", "b").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0"]).await;
     let new = world.generation().view(None).unwrap().clone();
     assert_ne!(old.graph.supergraph().digest, new.graph.supergraph().digest);
     assert_eq!(new.graph.plans(), 1, "what was asked of the old one is planned ahead");
@@ -273,7 +300,8 @@ async fn the_last_instance_of_a_version_leaves_the_graph_to_one_that_runs() {
     let world = World::start().await;
     world.up("catalog", "1.4.0", "a").await;
     let lease = world.up("catalog", "1.5.0", "b").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0"]).await;
     world.down("catalog", "b", lease).await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
     world.stop().await;
@@ -308,7 +336,7 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
     let world = World::start().await;
     let monster_name = "monster".parse().unwrap();
     let services = BTreeMap::from([(monster_name, Exposure::All)]);
-    world.exposures.send_replace(Exposures { services, others: Exposure::Annotated });
+    world.exposures.send_replace(Exposures::new(services, Exposure::Annotated));
     world.up("catalog", "1.4.0", "a").await;
     world.seen().await;
     world.up_with("monster", "1.0.0", "m", Some(&monster())).await;
@@ -320,9 +348,10 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
     let lease = world.up_with("monster", "1.0.0", "m2", Some(&monster())).await;
     assert_eq!(world.seen().await.compositions, report.compositions);
     world.down("monster", "m2", lease).await;
-    // And is told no more once the service has a version that fits.
+    // And it keeps nobody from being promoted.
     world.up("catalog", "1.5.0", "c").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0", "users 2.0.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0", "users 2.0.0"]).await;
     world.stop().await;
 }
 
@@ -366,7 +395,7 @@ async fn what_an_operator_opens_appears_without_a_registration() {
     let world = World::start().await;
     world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0")).await;
     world.seen().await;
-    let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
+    let all = Exposures::new(BTreeMap::new(), Exposure::All);
     let before = world.published.reports.borrow().compositions;
     world.exposures.send_replace(all);
     let report = world.until(|report| report.compositions > before).await;
@@ -412,7 +441,7 @@ fn finding(package: &str, fields: &[(&str, i32, Type)]) -> Vec<u8> {
 #[tokio::test]
 async fn what_an_operator_closes_is_served_no_more_even_when_nothing_else_is() {
     let world = World::start().await;
-    let to = |others| world.exposures.send_replace(Exposures { services: BTreeMap::new(), others });
+    let to = |others| world.exposures.send_replace(Exposures::new(BTreeMap::new(), others));
     to(Exposure::All);
     world.up_with("plain", "1.0.0", "p", Some(&plain())).await;
     world.until(|report| members(report) == ["plain 1.0.0"]).await;

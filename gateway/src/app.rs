@@ -19,7 +19,9 @@ use turnout_control::registration::Terms;
 use crate::clock::Clock;
 use crate::config::{Config, LedgerKind};
 use crate::exposure;
+use crate::frontends::{self, Follower, Publisher, Publishing};
 use crate::http::admin::{self, Admin};
+use crate::http::apps::Apps;
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
@@ -28,6 +30,7 @@ use crate::launch::{self, Launch, Live, Read};
 use crate::lineup::{self, Trials};
 use crate::ops;
 use crate::reconcile::{self, Published};
+use crate::registry::audit::Audit;
 use crate::registry::embedded;
 use crate::registry::open::{self, Open};
 use crate::registry::probe::Prober;
@@ -111,8 +114,11 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let Serving { fleet, published, trials, pulse, tasks } =
+        let Serving { fleet, published, trials, pulse, mut tasks } =
             serving(&read, &open, (&settings, &meters), &stop);
+        let (follower, frontends) = following(config, &registry, &published, &settings);
+        let apps = Apps::new(frontends.clone(), &callers);
+        tasks.push(Box::pin(frontends::run(follower, stop.clone())));
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);
         telemetry.metrics().watch_trials(&trials);
@@ -120,7 +126,7 @@ impl App {
         let admin = admin::router(Admin {
             registrar,
             ops: ops::schema(
-                ops::Facts::new(&registry, &published, settings.stated),
+                ops::Facts::new(&registry, &published, settings.stated, frontends),
                 callers.tokens().clone(),
             ),
             metrics: telemetry.metrics(),
@@ -132,7 +138,8 @@ impl App {
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
         let work = worker::Serving {
-            public: Public::new(health, settings.graphql, published.generations, callers, meters),
+            public: Public::new(health, settings.graphql, published.generations, callers, meters)
+                .with_apps(apps),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
@@ -265,6 +272,18 @@ fn rollouts(
         rollout::Sources { registry, reports, settings: settings.rollouts.clone(), meters: meters.clone() };
     let (leader, pulse) = Leader::new(sources);
     (leader, pulse, reporter)
+}
+
+/// What follows the directory of frontends, and who publishes them.
+fn following(
+    config: &Config,
+    registry: &Registry,
+    served: &Published,
+    settings: &launch::Settings,
+) -> (Follower, Publishing) {
+    let audit = Audit::new(registry.store.clone(), registry.hub.clock());
+    let publisher = Publisher::new(registry, audit, served.previews.clone(), settings.graphql.clone());
+    frontends::new(config.frontends.dir.as_path().into(), publisher, served)
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod execute;
 pub mod exposure;
+pub mod frontends;
 pub mod generation;
 pub mod http;
 pub mod identity;

@@ -11,7 +11,9 @@ mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use record::{Document, Published, app_key, key, read, read_app, write, write_app};
+pub use record::{
+    Document, Published, app_key, file, key, read, read_app, summary, with_file, write, write_app,
+};
 
 use crate::id::{AppName, FrontendId, ServiceName, Timestamp, Version};
 use crate::slot::{Slot, Unit, Weight};

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use turnout_schema::Digest;
 
 use super::{App, Frontend, Frontends, Lifecycle, Pin, Rule, Who};
 use crate::id::{AppName, FrontendId, Timestamp};
@@ -91,6 +92,31 @@ pub fn read(id: &FrontendId, record: &[u8]) -> Result<Published, String> {
         documents: documents.ok_or("one of its documents has no id or no text")?,
         at: Timestamp(fields.get("at").and_then(Value::as_u64).unwrap_or_default()),
     })
+}
+
+/// The file that a record was last taken from, by its content; `None` for one that an operator wrote.
+pub fn file(record: &[u8]) -> Option<Digest> {
+    object(record).ok()?.get("file")?.as_str()?.parse().ok()
+}
+
+/// The record, with the file that it was last taken from. Whoever writes it otherwise keeps what it says.
+pub fn with_file(record: &[u8], file: Option<Digest>) -> Vec<u8> {
+    let Ok(mut fields) = object(record) else { return record.to_vec() };
+    fields.remove("file");
+    fields.extend(file.map(|file| ("file".to_owned(), file.to_string().into())));
+    Value::Object(fields).to_string().into_bytes()
+}
+
+/// The record without the texts of its operations, for those who read who changed what: how many there are,
+/// and the digest of all.
+pub fn summary(record: &[u8]) -> String {
+    let Ok(mut fields) = object(record) else { return String::from_utf8_lossy(record).into_owned() };
+    if let Some(Value::Array(documents)) = fields.remove("documents") {
+        let digest = Digest::of(Value::Array(documents.clone()).to_string().as_bytes());
+        let short = json!({ "count": documents.len(), "digest": digest.to_string() });
+        fields.insert("documents".to_owned(), short);
+    }
+    Value::Object(fields).to_string()
 }
 
 /// The record of an app's assignment.
@@ -226,6 +252,20 @@ mod tests {
         ] {
             assert_eq!(read(&id, record.as_bytes()).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn a_record_remembers_its_file_and_is_told_without_its_texts() {
+        let record = br#"{"v":1,"state":"active","documents":[{"id":"Home","text":"{ products { id } }"}]}"#;
+        assert_eq!(file(record), None);
+        let digest = Digest::of(b"manifest");
+        let taken = with_file(record, Some(digest));
+        assert_eq!(file(&taken), Some(digest));
+        let id = "web@2.4.1".parse().unwrap();
+        assert_eq!(read(&id, &taken), read(&id, record));
+        assert_eq!(file(&with_file(&taken, None)), None);
+        let told = summary(&taken);
+        assert!(told.contains(r#""count":1"#) && !told.contains("products"), "{told}");
     }
 
     #[test]

@@ -26,7 +26,8 @@ const QUESTION: &str =
     "{ gateway { version uptimeSeconds } graph { digest generation members { service version }
     diagnostics { severity } } sources { name state reason staleSeconds entries unreadableEntries
     unreadable { key why { message help } } }
-    leadership { leads leader } services { name serving versions { version serving instances { state } } } }";
+    leadership { leads leader } services { name serving versions { version serving instances { state } } }
+    frontendDirectory frontends { name state directory why findings { severity message } } }";
 
 /// For one answer of an etcd.
 const ETCD_TIMEOUT: Duration = Duration::from_secs(3);
@@ -269,6 +270,33 @@ fn gateway(answer: &Value, address: &str) -> Vec<Line> {
     });
     lines.push(graph(&answer["graph"]));
     lines.extend(array(&answer["services"]).iter().filter_map(deserted));
+    lines.extend(frontends(answer));
+    lines
+}
+
+/// Nothing, where there are none: every caller then sees the same.
+fn frontends(answer: &Value) -> Vec<Line> {
+    let all = array(&answer["frontends"]);
+    let published = all.iter().filter(|one| one["state"].is_string() && one["state"] != "RETIRED").count();
+    let mut lines: Vec<Line> =
+        (published > 0).then(|| ok("frontend", format!("{published} published"))).into_iter().collect();
+    for one in all {
+        let name = text(&one["name"]);
+        let first = |why: &str| output::clean(why.lines().next().unwrap_or_default());
+        if let Some(why) = one["why"].as_str() {
+            let word =
+                if one["directory"] == "WAITING" { "waits to be published" } else { "is not published" };
+            let help = "`turnout frontend show NAME` tells all of it.";
+            lines.push(warn("frontend", format!("{name} {word}: {}", first(why)), help));
+        }
+        let broken = array(&one["findings"]).iter().find(|found| found["severity"] == "ERROR");
+        if let Some(why) = broken.and_then(|found| found["message"].as_str()) {
+            let help = "Register a version that its pin means, or publish it with another pin.";
+            lines.push(fail("frontend", format!("{name}: {}", first(why)), help));
+        }
+    }
+    let odd = array(&answer["frontendDirectory"]).iter();
+    lines.extend(odd.map(|odd| warn("frontend", text(odd), "Mend the directory `frontends.dir`.")));
     lines
 }
 
@@ -373,6 +401,12 @@ mod tests {
                 { "name": "math", "serving": "1.0.0", "versions": [
                     { "version": "1.0.0", "serving": true, "instances": [{ "state": "UP" }] }] },
             ],
+            "frontendDirectory": [],
+            "frontends": [
+                { "name": "web@2.4.1", "state": "ACTIVE", "directory": "TAKEN", "why": null, "findings": [
+                    { "severity": "ERROR", "message": "No version of math satisfies ^2." }] },
+                { "name": "web@2.5.0", "state": null, "directory": "WAITING", "why": "error: x\nmore", "findings": [] },
+            ],
         });
         expect![[r#"
             ok    gateway  http://127.0.0.1:4001 answers, version 0.1.0, up for 62 s
@@ -387,6 +421,7 @@ mod tests {
                            help: `turnout service list` counts them, `turnout service show NAME` tells them.
             fail  service  orders 2.2.1 is in the graph, and no instance of it is up
                            help: Its fields answer VERSION_UNAVAILABLE until one registers.
+            ok    frontend  1 published
         "#]].assert_eq(&page(&gateway(&answer, "http://127.0.0.1:4001"), Paint::Plain));
     }
 

@@ -6,6 +6,7 @@ mod admin;
 mod config;
 mod demo;
 mod doctor;
+mod frontend;
 mod output;
 mod serve;
 mod service;
@@ -45,6 +46,9 @@ enum Command {
     /// Look at registered services, check a new version, decide what is public.
     #[command(subcommand)]
     Service(service::ServiceCommand),
+    /// Look at frontend versions, publish and retire them.
+    #[command(subcommand)]
+    Frontend(frontend::FrontendCommand),
     /// Look whether everything that a gateway needs is there.
     Doctor(doctor::DoctorArgs),
     /// Run one sample service; `demo` starts these.
@@ -86,6 +90,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(args, environment()).await,
         Command::Serve(args) => serve::run(args, environment()).await,
         Command::Service(command) => service::run(command).await,
+        Command::Frontend(command) => frontend::run(command).await,
         Command::Doctor(args) => doctor::run(args, environment()).await,
         Command::Sample(args) => demo::sample(args).await,
         Command::Load(args) => demo::load(args).await,

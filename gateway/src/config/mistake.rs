@@ -14,26 +14,26 @@ const WORD_SHOWN: usize = 60;
 
 /// A range of the file, in characters from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Span {
-    pub(super) const START: Span = Span { start: 0, end: 1 };
+    pub(crate) const START: Span = Span { start: 0, end: 1 };
 
-    pub(super) fn at(start: usize) -> Span {
+    pub(crate) fn at(start: usize) -> Span {
         Span { start, end: start.saturating_add(1) }
     }
 
-    pub(super) fn to(self, last: Span) -> Span {
+    pub(crate) fn to(self, last: Span) -> Span {
         Span { start: self.start, end: last.end.max(self.start) }
     }
 }
 
 /// Where a value came from. The order is the order of printing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     File(Span),
     Env(String),
     Flag,
@@ -42,22 +42,22 @@ pub(super) enum Origin {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mistake {
-    pub(super) origin: Origin,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Mistake {
+    pub(crate) origin: Origin,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 /// The file as lines, for positions and for showing them.
 #[derive(Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     name: String,
     lines: Vec<Vec<char>>,
     starts: Vec<usize>,
 }
 
 impl Source {
-    pub(super) fn new(name: String, text: &str) -> Source {
+    pub(crate) fn new(name: String, text: &str) -> Source {
         let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
         let mut start = 0;
         let mut starts = Vec::with_capacity(lines.len());
@@ -69,14 +69,14 @@ impl Source {
     }
 
     /// Line and column of a character, both from 1, never past the end of the text.
-    pub(super) fn position(&self, at: usize) -> (usize, usize) {
+    pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= at).saturating_sub(1);
         let column = (at - self.starts[line]).min(self.lines[line].len());
         (line + 1, column + 1)
     }
 
     /// `turnout.yaml:3:5`.
-    pub(super) fn place(&self, span: Span) -> String {
+    pub(crate) fn place(&self, span: Span) -> String {
         let (line, column) = self.position(span.start);
         format!("{}:{line}:{column}", self.name)
     }
@@ -112,15 +112,15 @@ pub struct Mistakes {
 
 /// What must not be printed.
 #[derive(Debug, Default)]
-pub(super) struct Hidden {
+pub(crate) struct Hidden {
     /// Values of secret settings.
-    pub(super) spans: Vec<Span>,
+    pub(crate) spans: Vec<Span>,
     /// Last words of secret settings, where the file has no tree.
-    pub(super) names: Vec<&'static str>,
+    pub(crate) names: Vec<&'static str>,
 }
 
 impl Mistakes {
-    pub(super) fn new(mut source: Option<Source>, hidden: &Hidden, mut found: Vec<Mistake>) -> Mistakes {
+    pub(crate) fn new(mut source: Option<Source>, hidden: &Hidden, mut found: Vec<Mistake>) -> Mistakes {
         found.sort();
         found.dedup();
         if let Some(source) = &mut source {
@@ -138,7 +138,7 @@ impl Mistakes {
 
     /// Line and column of those that are in the file.
     #[cfg(test)]
-    pub(super) fn positions(&self) -> Vec<(usize, usize)> {
+    pub(crate) fn positions(&self) -> Vec<(usize, usize)> {
         let Some(source) = &self.source else { return Vec::new() };
         let place = |mistake: &Mistake| match mistake.origin {
             Origin::File(span) => Some(source.position(span.start)),
@@ -216,7 +216,7 @@ fn write_excerpt(
 }
 
 /// A user's word as it may stand in a sentence: short, and without control characters.
-pub(super) fn crop(word: &str) -> String {
+pub(crate) fn crop(word: &str) -> String {
     let mut shown: String =
         word.chars().take(WORD_SHOWN).map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
     if word.chars().nth(WORD_SHOWN).is_some() {

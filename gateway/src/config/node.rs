@@ -19,13 +19,13 @@ const NESTING_MAX: usize = 16;
 
 /// One piece of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) content: Content,
-    pub(super) span: Span,
+pub(crate) struct Node {
+    pub(crate) content: Content,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Nothing, `~` or `null`.
     Empty,
     Scalar(String),
@@ -36,21 +36,21 @@ pub(super) enum Content {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Span,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Node,
 }
 
 /// What could be read, and what is wrong with the rest.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) root: Option<Node>,
-    pub(super) mistakes: Vec<Mistake>,
+pub(crate) struct Tree {
+    pub(crate) root: Option<Node>,
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 /// Reads the first document of `text`.
-pub(super) fn parse(text: &str) -> Tree {
+pub(crate) fn parse(text: &str) -> Tree {
     let mut reader =
         Reader { parser: Parser::new_from_str(text), chars: text.chars().collect(), mistakes: Vec::new() };
     let root = if text.len() > BYTES_MAX {

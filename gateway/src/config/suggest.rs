@@ -4,7 +4,7 @@
 //! at most a third of it would have to change; nothing is better than a wild guess.
 
 /// The nearest of `known`, if one is near.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     // No known word is longer, and the distance costs the product of both lengths.
     if word.chars().count() > 64 {
         return None;

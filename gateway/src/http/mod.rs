@@ -3,11 +3,13 @@
 //! `listener` owns connections and their time limits. `public` and `admin` say which route lives
 //! where. GraphQL over HTTP is written here by hand and not taken from a framework, because none
 //! keeps the specification: `graphql` is one request from head to answer, `negotiate`, `payload` and
-//! `facts` read it, `frontend` says what its caller sees, `answer` writes it.
+//! `facts` read it, `frontend` says what its caller sees, `answer` writes it. `apps` has the pages of
+//! frontends, `schema` what they see.
 
 pub mod access;
 pub mod admin;
 mod answer;
+pub mod apps;
 pub mod body;
 mod facts;
 mod frontend;
@@ -18,3 +20,4 @@ pub mod listener;
 mod negotiate;
 mod payload;
 pub mod public;
+mod schema;

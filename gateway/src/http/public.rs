@@ -17,9 +17,11 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::apps::{self, Apps};
 use super::facts::Ids;
 use super::graphql::{Graphql, Settings};
 use super::health::{self, Health};
+use super::schema;
 use crate::generation::Generation;
 use crate::identity::Callers;
 use crate::telemetry::Meters;
@@ -40,6 +42,7 @@ pub struct Public {
     callers: Callers,
     seed: u64,
     meters: Meters,
+    apps: Option<Apps>,
 }
 
 impl Public {
@@ -51,12 +54,21 @@ impl Public {
         callers: Callers,
         meters: Meters,
     ) -> Public {
-        Public { health, settings, generations, callers, meters, seed: rand::random() }
+        Public { health, settings, generations, callers, meters, apps: None, seed: rand::random() }
+    }
+
+    /// The same, with the pages of frontends.
+    #[must_use]
+    pub fn with_apps(self, apps: Apps) -> Public {
+        Public { apps: Some(apps), ..self }
     }
 
     /// The part of one worker.
     pub fn front(&self, worker: Worker) -> Front {
         let watched = (self.settings.clone(), self.generations.clone());
+        let apps = self.apps.clone().map(apps::router).unwrap_or_default();
+        let schemas = schema::router(self.generations.clone());
+        let routes = health::router(self.health.clone()).merge(apps).merge(schemas);
         Front {
             graphql: Arc::new(Graphql::new(
                 watched,
@@ -65,7 +77,7 @@ impl Public {
                 Ids::new(self.seed, worker),
                 worker,
             )),
-            routes: health::router(self.health.clone()).fallback(missing),
+            routes: routes.fallback(missing),
         }
     }
 }

@@ -14,11 +14,13 @@ use turnout_control::records::{Change, Record, Records};
 use turnout_schema::subgraph::Exposure;
 
 use super::check::{self, GraphChange};
+use super::frontend::{self, AppAssigned, By, DocumentInput, FrontendPublished, State};
 use super::graph::{self, Diagnostic};
 use super::overrides::{self, Override, Wanted};
 use super::service::{self, Expose, Exposed};
 use super::{Facts, fault};
-use crate::exposure::By;
+use crate::exposure;
+use crate::frontends::publish::Author;
 use crate::http::access::{Caller, Role};
 use crate::identity::Tokens;
 use crate::reconcile::preview::{Asked, Preview};
@@ -89,6 +91,71 @@ impl Mutation {
         let asked = overrides::Asked::read(&lineup, minutes)?;
         asked.mint(facts, ctx.data::<Arc<Tokens>>()?, (actor, checked_reason(&reason)?)).await
     }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    /// Publishes a frontend version, or changes one that is published. What is wrong with it is found first.
+    async fn publish_frontend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Such as `web@2.5.0`.")] frontend: String,
+        #[graphql(
+            desc = "The text of its manifest.yaml; without it, what is published or waits in the directory \
+                          of this gateway."
+        )]
+        manifest: Option<String>,
+        #[graphql(desc = "The operations that it sends; without them, those it has.")] documents: Option<
+            Vec<DocumentInput>,
+        >,
+        #[graphql(desc = "Another state than its manifest says.")] state: Option<State>,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(default, desc = "Tells what would happen, and changes nothing.")] dry_run: bool,
+        #[graphql(desc = "The revision of the record that this one replaces, \"0\" for none.")]
+        expected_revision: Option<String>,
+    ) -> Result<FrontendPublished> {
+        let by = by(operator(ctx)?, &reason, dry_run)?;
+        let asked = frontend::Asked { frontend, manifest, documents, state, expected_revision };
+        frontend::publish(ctx.data()?, asked, by).await
+    }
+
+    /// Retires a frontend version: nobody gets it any more. Refused while a rule leads to it.
+    async fn retire_frontend(
+        &self,
+        ctx: &Context<'_>,
+        frontend: String,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(default, desc = "Tells what would happen, and changes nothing.")] dry_run: bool,
+        #[graphql(desc = "The revision of the record that this one replaces.")] expected_revision: Option<
+            String,
+        >,
+    ) -> Result<FrontendPublished> {
+        let by = by(operator(ctx)?, &reason, dry_run)?;
+        frontend::retire(ctx.data()?, &frontend, expected_revision.as_deref(), by).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    /// Says who gets which version of an app.
+    async fn assign_frontends(
+        &self,
+        ctx: &Context<'_>,
+        app: String,
+        #[graphql(desc = "The text of its app.yaml; without it, the one in the directory of this gateway.")]
+        assignment: Option<String>,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(default, desc = "Tells what would happen, and changes nothing.")] dry_run: bool,
+        #[graphql(desc = "The revision of the record that this one replaces, \"0\" for none.")]
+        expected_revision: Option<String>,
+    ) -> Result<AppAssigned> {
+        let by = by(operator(ctx)?, &reason, dry_run)?;
+        frontend::assign(ctx.data()?, &app, (assignment, expected_revision.as_deref()), by).await
+    }
+}
+
+/// Who changes something, unless it is only tried.
+fn by(actor: String, reason: &str, dry_run: bool) -> Result<By> {
+    if dry_run {
+        return Ok(By::Nobody);
+    }
+    Ok(By::Somebody(Author { actor, reason: checked_reason(reason)? }))
 }
 
 /// A decision that may be made, and what it was made by.
@@ -103,7 +170,7 @@ impl Decided {
     fn read(facts: &Facts, service: ServiceName, expose: Expose, expected: Option<&str>) -> Result<Decided> {
         let records = facts.registry.store.records().borrow().clone();
         let before = facts.stated.borrow().holding(&service, &records);
-        if let By::Configuration(place) = &before.by {
+        if let exposure::By::Configuration(place) = &before.by {
             return Err(fault::conflict(format!(
                 "services.{service}.expose is set in the configuration ({place}), which goes first; change it \
                  there, or take it out and decide again"
@@ -169,7 +236,7 @@ impl Decided {
 
     async fn rehearse(self, facts: &Facts) -> Result<ServiceExposed> {
         let exposure = self.expose.decided().unwrap_or_else(|| facts.stated.borrow().others());
-        let by = self.expose.decided().map_or(By::Default, |_| By::Operator(0));
+        let by = self.expose.decided().map_or(exposure::By::Default, |_| exposure::By::Operator(0));
         let after = crate::exposure::Holding { exposure, by };
         let Some(preview) = preview(facts, &self.service, exposure).await? else {
             return Ok(self.view(facts, &after));

@@ -8,6 +8,7 @@ mod change;
 mod check;
 mod done;
 mod fault;
+mod frontend;
 mod graph;
 mod overrides;
 mod service;
@@ -35,6 +36,7 @@ use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
 use crate::exposure::Stated;
+use crate::frontends::Publishing;
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::identity::Tokens;
@@ -69,11 +71,18 @@ pub struct Facts {
     pub stated: watch::Receiver<Arc<Stated>>,
     /// Takes changes.
     pub audit: Audit,
+    /// Publishes frontends.
+    pub frontends: Publishing,
 }
 
 impl Facts {
-    /// What there is to tell about a registry and the graph that is made of it.
-    pub fn new(registry: &Registry, published: &Published, stated: watch::Receiver<Arc<Stated>>) -> Facts {
+    /// What there is to tell about a registry, the graph that is made of it, and the frontends that see it.
+    pub fn new(
+        registry: &Registry,
+        published: &Published,
+        stated: watch::Receiver<Arc<Stated>>,
+        frontends: Publishing,
+    ) -> Facts {
         let clock = registry.hub.clock();
         Facts {
             registry: registry.clone(),
@@ -82,6 +91,7 @@ impl Facts {
             previews: published.previews.clone(),
             stated,
             audit: Audit::new(registry.store.clone(), clock),
+            frontends,
         }
     }
 }

@@ -14,6 +14,7 @@ use turnout_control::registry::Snapshot;
 use super::Facts;
 use super::check::{self, Check, Checked};
 use super::done::{self, Done};
+use super::frontend::{self, Frontend};
 use super::graph::{self, Graph};
 use super::service::{Now, Service};
 use super::source::{self, Place, Source};
@@ -70,6 +71,26 @@ impl Query {
     async fn service(&self, ctx: &Context<'_>, name: String) -> Result<Option<Service>> {
         let name: ServiceName = name.parse()?;
         Ok(Now::of(ctx.data()?).service(&name))
+    }
+
+    /// All frontend versions that are published or in the directory of this gateway, by name.
+    async fn frontends(&self, ctx: &Context<'_>) -> Result<Vec<Frontend>> {
+        Ok(frontend::all(ctx.data()?))
+    }
+
+    /// One frontend version, `web@2.4.1`; null when it is neither published nor in the directory.
+    async fn frontend(&self, ctx: &Context<'_>, name: String) -> Result<Option<Frontend>> {
+        frontend::one(ctx.data()?, &name)
+    }
+
+    /// The SDL of what a frontend version sees; null when it sees nothing. `any@0.0.0` is everything.
+    async fn frontend_schema(&self, ctx: &Context<'_>, name: String) -> Result<Option<String>> {
+        frontend::schema(ctx.data()?, &name)
+    }
+
+    /// What is wrong in the directory of frontends beside its versions: who gets which of them, and odd names.
+    async fn frontend_directory(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        Ok(frontend::waiting(ctx.data()?))
     }
 
     /// Where registrations are read, by name, and how well each is heard.

@@ -1,5 +1,6 @@
 //! An operators' API over a registry in a directory, for tests: what is asked, and by whom.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use super::{Facts, Schema};
 use crate::clock::Clock;
 use crate::config::{self, File, Sources};
 use crate::exposure::{Public, Stated};
+use crate::frontends::{self, Publisher};
 use crate::http::access::Caller;
+use crate::http::graphql::Settings;
 use crate::identity::{Keys, Tokens};
 use crate::lineup::Trials;
 use crate::reconcile::{self, Report};
@@ -55,8 +58,11 @@ impl World {
             meters: Meters::new(),
         });
         let (reports, graph) = watch::channel(Arc::default());
-        let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now) };
-        let audit = facts.audit.clone();
+        let audit = Audit::new(registry.store.clone(), clock);
+        let settings = watch::channel(Arc::new(Settings::of(&loaded.config))).1;
+        let publisher = Publisher::new(&registry, audit.clone(), published.previews.clone(), settings);
+        let (_follower, frontends) = frontends::new(Path::new("nowhere").into(), publisher, &published);
+        let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now, frontends) };
         let schema = super::schema(facts, Arc::new(Tokens::new(Keys::random())));
         World { registry, reports, audit, schema, _stated: stated, _public: public, _directory: directory }
     }

@@ -3,6 +3,10 @@
 //! The answer is made of what the next look would be made of, on a copy. It is asked for by people and by
 //! their pipelines, so one is computed at a time, on a thread where it may block.
 
+mod prospect;
+
+pub use prospect::Prospect;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -12,19 +12,19 @@ use turnout_schema::Digest;
 use crate::gateway::{Gateway, body, instance};
 
 /// What a command said, and how it ended.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
     }
 }
 
-async fn turnout(admin: &str, arguments: &[&str]) -> Said {
+pub(crate) async fn turnout(admin: &str, arguments: &[&str]) -> Said {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_turnout"));
     command.args(arguments).env("TURNOUT_ADMIN", admin).env_remove("TURNOUT_TOKEN").stdin(Stdio::null());
     let output = command.kill_on_drop(true).output().await.unwrap();

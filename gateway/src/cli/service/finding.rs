@@ -7,15 +7,15 @@ use crate::cli::output::{Paint, Tone};
 
 /// How many findings there are of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    pub(super) errors: usize,
-    pub(super) warnings: usize,
+pub(crate) struct Count {
+    pub(crate) errors: usize,
+    pub(crate) warnings: usize,
     infos: usize,
 }
 
 impl Count {
     /// The count of these findings.
-    pub(super) fn of<'a>(findings: impl IntoIterator<Item = &'a Value>) -> Count {
+    pub(crate) fn of<'a>(findings: impl IntoIterator<Item = &'a Value>) -> Count {
         let mut count = Count::default();
         for finding in findings {
             match finding["severity"].as_str() {
@@ -28,7 +28,7 @@ impl Count {
     }
 
     /// `2 errors, 1 warning`; nothing when there are none.
-    pub(super) fn text(self) -> Option<String> {
+    pub(crate) fn text(self) -> Option<String> {
         let parts = [(self.errors, "error"), (self.warnings, "warning"), (self.infos, "note")];
         let parts: Vec<String> = parts
             .into_iter()
@@ -40,19 +40,19 @@ impl Count {
 }
 
 /// `1 error`, `2 errors`.
-pub(super) fn plural(count: usize, word: &str) -> String {
+pub(crate) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Findings one below the other, each with its help on a line of its own. `about` says whether each names
 /// what it is about.
-pub(super) fn block(findings: &Value, about: About, paint: Paint) -> String {
+pub(crate) fn block(findings: &Value, about: About, paint: Paint) -> String {
     array(findings).iter().map(|finding| entry(finding, about, paint)).collect()
 }
 
 /// What a list of findings is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     /// The version that the list is shown under.
     One,
     /// Several; each says which.

@@ -4,7 +4,7 @@
 
 mod check;
 mod expose;
-mod finding;
+pub(super) mod finding;
 mod junit;
 mod list;
 mod show;
@@ -89,11 +89,11 @@ fn digest(value: &Value) -> String {
         .map_or("none".to_owned(), output::clean)
 }
 
-fn array(value: &Value) -> &[Value] {
+pub(super) fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// A text that somebody else wrote, fit for a terminal.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     output::clean(value.as_str().unwrap_or_default())
 }

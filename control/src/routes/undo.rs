@@ -102,7 +102,7 @@ mod tests {
             killed: has(3).then_some(has(4)),
             allow: units(has(5) && !has(4)),
             no_allow: units(has(5) && has(4)),
-            stable: (number % 7 == 0).then(|| version(number >> 3)),
+            stable: number.is_multiple_of(7).then(|| version(number >> 3)),
             ..Edit::default()
         }
     }
@@ -139,7 +139,7 @@ mod tests {
                 done += 1;
             }
             policies = edited.policies;
-            if number % 97 == 0 {
+            if number.is_multiple_of(97) {
                 let first = Base::new("1.4.0".parse().unwrap());
                 policies.bases.entry(service.clone()).or_default().insert(1, first);
             }

@@ -22,6 +22,11 @@ impl Slowness {
         Slowness(Harm::new(Tolerance::SLOWNESS))
     }
 
+    /// What was stored of it: the logarithms of its harm.
+    pub fn restore(relative: [f64; 6], absolute: [f64; 7]) -> Slowness {
+        Slowness(Harm::restore(Tolerance::SLOWNESS, relative, absolute))
+    }
+
     /// Takes up one stratum of one tick, in which slow calls are the failures.
     pub fn take(&mut self, tick: &Tick) {
         self.0.take(tick);

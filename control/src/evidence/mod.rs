@@ -10,6 +10,7 @@
 //! calls are made; which evidence acts on a rollout is decided in `rollout`.
 
 mod absolute;
+mod excess;
 mod latency;
 mod relative;
 mod safety;
@@ -17,6 +18,7 @@ mod safety;
 mod simulation;
 
 pub use absolute::Absolute;
+pub use excess::Excess;
 pub use latency::Slowness;
 pub use relative::Relative;
 pub use safety::Safety;
@@ -70,6 +72,14 @@ impl Harm {
         Harm { relative: Relative::new(tolerance.ratio), absolute: Absolute::new(tolerance.floor) }
     }
 
+    /// What was stored of it: the logarithms of `Relative` and of `Absolute`.
+    pub fn restore(tolerance: Tolerance, relative: [f64; 6], absolute: [f64; 7]) -> Harm {
+        Harm {
+            relative: Relative::restore(tolerance.ratio, relative),
+            absolute: Absolute::restore(tolerance.floor, absolute),
+        }
+    }
+
     /// Takes up one stratum of one tick.
     pub fn take(&mut self, tick: &Tick) {
         self.relative.take(tick);
@@ -109,11 +119,11 @@ fn ln_mean(logarithms: &[f64]) -> f64 {
 
 /// Counts are far below 2^53, where `f64` has every whole number.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn number(count: u64) -> f64 {
+pub(crate) fn number(count: u64) -> f64 {
     count as f64
 }
 
-fn count(length: usize) -> f64 {
+pub(crate) fn count(length: usize) -> f64 {
     number(u64::try_from(length).unwrap_or(u64::MAX))
 }
 

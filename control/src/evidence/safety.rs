@@ -6,7 +6,7 @@
 //! so that a candidate of that kind gets on with a probability of 5 % at most. Nothing seen is nothing shown.
 
 use super::relative::likelihood;
-use super::{Tick, ln_mean, number};
+use super::{Counts, Tick, ln_mean, number};
 
 /// The odds ratio and the share of failures of a candidate that is as it should be.
 const GOOD: (f64, f64) = (1.0, 0.001);
@@ -60,5 +60,19 @@ impl Safety {
     /// Whether so much evidence would come by chance with a probability of at most `alpha`.
     pub fn is_shown(&self, alpha: f64) -> bool {
         self.ln() >= -alpha.ln()
+    }
+
+    /// How many more calls of the candidate it would take, if they go as all did until now; none if it never
+    /// comes to that. `candidate` is what it was until now.
+    pub fn calls_missing(&self, alpha: f64, candidate: Counts) -> Option<f64> {
+        // As if a hundred calls of a good candidate came before, so that the first ones do not decide.
+        let seen = number(candidate.calls) + 100.0;
+        let failing = (number(candidate.failures) + 100.0 * GOOD.1) / seen;
+        let step = failing * (GOOD.1 / BAD.1).ln() + (1.0 - failing) * ((1.0 - GOOD.1) / (1.0 - BAD.1)).ln();
+        // Either half reaches it alone when it is twice as large as the mean has to be.
+        let bound = -alpha.ln() + std::f64::consts::LN_2;
+        let missing = |now: f64, step: f64| (step > 0.0).then(|| ((bound - now) / step).max(0.0));
+        let halves = [missing(self.absolute, step), missing(self.relative, self.relative / seen)];
+        halves.into_iter().flatten().min_by(f64::total_cmp)
     }
 }

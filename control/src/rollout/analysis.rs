@@ -1,6 +1,10 @@
 //! All evidence of one rollout, from its first tick to its last, whoever led meanwhile.
 
-use crate::evidence::{Counts, Harm, Relative, Safety, Slowness, Tick, Tolerance};
+use serde_json::{Value, json};
+
+use super::json::{field, list, reals};
+use super::{Shift, Shifts, Unreadable};
+use crate::evidence::{Counts, Excess, Harm, Relative, Safety, Slowness, Tick, Tolerance};
 
 /// What was counted in one method of one frontend version, in one tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,9 +13,8 @@ pub struct Stratum {
     pub failures: Tick,
     /// Calls that were slow.
     pub slow: Tick,
-    /// Calls that were answered with NOT_FOUND, INVALID_ARGUMENT or PERMISSION_DENIED, or without something that
-    /// was asked for: by the name of what changed.
-    pub shifts: Vec<(&'static str, Tick)>,
+    /// Calls that were answered otherwise, by `Shift::place`.
+    pub shifts: [Tick; Shift::COUNT],
 }
 
 /// The evidence of a rollout.
@@ -20,10 +23,11 @@ pub struct Analysis {
     failures: Harm,
     slowness: Slowness,
     safety: Safety,
-    /// That stable fails more than the candidate: the arms changed round.
-    stable_worse: Relative,
-    /// By name, in both directions.
-    shifts: Vec<(&'static str, Relative, Relative)>,
+    excess: Excess,
+    /// That stable fails and the candidate does not: the arms changed round.
+    stable_worse: Harm,
+    /// In both directions: more of it, and less.
+    shifts: [(Relative, Relative); Shift::COUNT],
     /// All calls until now.
     sum: Tick,
 }
@@ -37,12 +41,14 @@ impl Default for Analysis {
 impl Analysis {
     /// No evidence yet.
     pub fn new() -> Analysis {
+        let none = Relative::new(Tolerance::FAILURES.ratio);
         Analysis {
             failures: Harm::new(Tolerance::FAILURES),
             slowness: Slowness::new(),
             safety: Safety::new(),
-            stable_worse: Relative::new(Tolerance::FAILURES.ratio),
-            shifts: Vec::new(),
+            excess: Excess::default(),
+            stable_worse: Harm::new(Tolerance::FAILURES),
+            shifts: [(none, none); Shift::COUNT],
             sum: Tick::default(),
         }
     }
@@ -53,25 +59,16 @@ impl Analysis {
             let failures = &stratum.failures;
             self.failures.take(failures);
             self.safety.take(failures);
+            self.excess.take(failures);
             self.stable_worse.take(&reversed(failures));
             self.slowness.take(&stratum.slow);
             add(&mut self.sum.candidate, failures.candidate);
             add(&mut self.sum.stable, failures.stable);
-            for (name, tick) in &stratum.shifts {
-                self.shift(name, tick);
+            for ((more, less), tick) in self.shifts.iter_mut().zip(&stratum.shifts) {
+                more.take(tick);
+                less.take(&reversed(tick));
             }
         }
-    }
-
-    fn shift(&mut self, name: &'static str, tick: &Tick) {
-        let place = self.shifts.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
-            let none = Relative::new(Tolerance::FAILURES.ratio);
-            self.shifts.push((name, none, none));
-            self.shifts.len() - 1
-        });
-        let (_, more, less) = &mut self.shifts[place];
-        more.take(tick);
-        less.take(&reversed(tick));
     }
 
     /// The evidence against the candidate, when it is enough.
@@ -90,22 +87,22 @@ impl Analysis {
 
     /// Whether it is the stable version that fails.
     pub(super) fn stable_is_worse(&self) -> bool {
-        self.stable_worse.ln() >= 100.0_f64.ln() && !self.failures.is_shown(0.01)
+        self.stable_worse.is_shown(0.01) && !self.failures.is_shown(0.01)
     }
 
-    /// What changed, in either direction; several are looked at, so each has its part of the chance.
-    pub(super) fn shift_shown(&self, alpha: f64) -> Option<&'static str> {
-        let bound = -(alpha / (2.0 * number(self.shifts.len().max(1)))).ln();
-        let shown = self.shifts.iter().find(|(_, more, less)| more.ln().max(less.ln()) >= bound);
-        shown.map(|(name, ..)| *name)
+    /// What changed, in either direction, and was not accepted; several are looked at, so each has its part of the
+    /// chance.
+    pub(super) fn shift_shown(&self, alpha: f64, accepted: Shifts) -> Option<Shift> {
+        let bound = -(alpha / (2.0 * crate::evidence::count(Shift::COUNT))).ln();
+        Shift::ALL.into_iter().filter(|shift| !accepted.has(*shift)).find(|shift| {
+            let (more, less) = &self.shifts[shift.place()];
+            more.ln().max(less.ln()) >= bound
+        })
     }
 
-    /// Failures of the candidate beyond those that the stable version would have had in as many calls.
+    /// Failures of the candidate beyond those that the stable version would have had, and beyond chance.
     pub fn excess_failures(&self) -> u64 {
-        let Tick { candidate, stable } = self.sum;
-        let (failures, calls) = (u128::from(stable.failures), u128::from(stable.calls.max(1)));
-        let expected = u128::from(candidate.calls) * failures / calls;
-        u64::try_from(u128::from(candidate.failures).saturating_sub(expected)).unwrap_or(u64::MAX)
+        self.excess.failures()
     }
 
     /// All calls until now.
@@ -127,6 +124,57 @@ impl Analysis {
     pub fn safety(&self) -> &Safety {
         &self.safety
     }
+
+    /// What to store of it: numbers in JSON, which are read as they were written, to the last bit.
+    pub(super) fn value(&self) -> Value {
+        let shift = |(more, less): &(Relative, Relative)| json!({ "more": more.logarithms(), "less": less.logarithms() });
+        let Tick { candidate, stable } = self.sum;
+        json!({
+            "failures": harm_value(&self.failures),
+            "slowness": harm_value(self.slowness.harm()),
+            "stable_worse": harm_value(&self.stable_worse),
+            "safety": self.safety.logarithms(),
+            "excess": self.excess.parts(),
+            "shifts": self.shifts.iter().map(shift).collect::<Vec<Value>>(),
+            "sum": [candidate.calls, candidate.failures, stable.calls, stable.failures],
+        })
+    }
+
+    /// What was stored of it.
+    pub(super) fn read(value: &Value) -> Result<Analysis, Unreadable> {
+        let (failures, slowness) = (harm(value, "failures")?, harm(value, "slowness")?);
+        let stable_worse = harm(value, "stable_worse")?;
+        let ratio = Tolerance::FAILURES.ratio;
+        let mut shifts = Analysis::new().shifts;
+        for ((more, less), value) in shifts.iter_mut().zip(list(value, "shifts")?) {
+            *more = Relative::restore(ratio, reals(value, "more")?);
+            *less = Relative::restore(ratio, reals(value, "less")?);
+        }
+        let sum = list(value, "sum")?.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>();
+        let sum: Option<[u64; 4]> = sum.and_then(|sum| sum.try_into().ok());
+        let [calls, failed, stable_calls, stable_failed] = sum.ok_or(Unreadable::Field("sum"))?;
+        Ok(Analysis {
+            failures: Harm::restore(Tolerance::FAILURES, failures.0, failures.1),
+            slowness: Slowness::restore(slowness.0, slowness.1),
+            safety: Safety::restore(reals(value, "safety")?),
+            excess: Excess::restore(reals(value, "excess")?),
+            stable_worse: Harm::restore(Tolerance::FAILURES, stable_worse.0, stable_worse.1),
+            shifts,
+            sum: Tick {
+                candidate: Counts { calls, failures: failed },
+                stable: Counts { calls: stable_calls, failures: stable_failed },
+            },
+        })
+    }
+}
+
+fn harm_value(harm: &Harm) -> Value {
+    json!({ "relative": harm.relative().logarithms(), "absolute": harm.absolute().logarithms() })
+}
+
+fn harm(value: &Value, name: &'static str) -> Result<([f64; 6], [f64; 7]), Unreadable> {
+    let harm = field(value, name)?;
+    Ok((reals(harm, "relative")?, reals(harm, "absolute")?))
 }
 
 fn reversed(tick: &Tick) -> Tick {
@@ -136,9 +184,4 @@ fn reversed(tick: &Tick) -> Tick {
 fn add(sum: &mut Counts, more: Counts) {
     sum.calls += more.calls;
     sum.failures += more.failures;
-}
-
-/// A handful.
-fn number(length: usize) -> f64 {
-    u32::try_from(length).map_or(f64::MAX, f64::from)
 }

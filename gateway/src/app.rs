@@ -24,6 +24,7 @@ use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
+use crate::lineup::Trials;
 use crate::ops;
 use crate::reconcile::{self, Published};
 use crate::registry::embedded;
@@ -209,6 +210,8 @@ fn serving(
         fleet: fleet.clone(),
         exposures: public.exposures(),
         schemas,
+        callers: settings.callers.clone(),
+        trials: Trials::default(),
         meters: meters.clone(),
     });
     let prober = Prober::new(connection, read.tls.clone());

@@ -22,6 +22,7 @@ use crate::config::{
 use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
+use crate::reconcile::Callers;
 use crate::registry::schemas::Policies;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
@@ -132,6 +133,7 @@ pub struct Told {
     access: watch::Sender<Arc<Access>>,
     stated: watch::Sender<Arc<Stated>>,
     policies: watch::Sender<Policies>,
+    callers: watch::Sender<Callers>,
     graphql: watch::Sender<Arc<graphql::Settings>>,
 }
 
@@ -148,6 +150,8 @@ pub struct Settings {
     pub stated: watch::Receiver<Arc<Stated>>,
     /// Where descriptors come from that nobody pushed.
     pub policies: watch::Receiver<Policies>,
+    /// Who callers are taken for, and who of them sticks to a version.
+    pub callers: watch::Receiver<Callers>,
     /// What holds for operations.
     pub graphql: watch::Receiver<Arc<graphql::Settings>>,
 }
@@ -160,6 +164,7 @@ pub fn settings(read: &Read) -> (Told, Settings) {
     let (access, access_now) = watch::channel(Arc::new(read.access.clone()));
     let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&read.loaded)));
     let (policies, policies_now) = watch::channel(Policies::read(config));
+    let (callers, callers_now) = watch::channel(Callers::of(config));
     let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
     let settings = Settings {
         terms: terms_now,
@@ -167,9 +172,10 @@ pub fn settings(read: &Read) -> (Told, Settings) {
         access: access_now,
         stated: stated_now,
         policies: policies_now,
+        callers: callers_now,
         graphql: graphql_now,
     };
-    (Told { terms, rules, access, stated, policies, graphql }, settings)
+    (Told { terms, rules, access, stated, policies, callers, graphql }, settings)
 }
 
 /// Where a changed configuration goes, and what asks for it.
@@ -211,6 +217,7 @@ impl Told {
         self.rules.send_if_modified(|held| replace(held, rules(config)));
         self.stated.send_replace(Arc::new(Stated::of(&read.loaded)));
         self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
+        self.callers.send_if_modified(|held| replace(held, Callers::of(config)));
         self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
     }
 }

@@ -133,7 +133,7 @@ mod tests {
             generation: 3,
             digest: Some(Digest::of(b"graph")),
             members: vec![("catalog".parse().unwrap(), "1.4.0".parse().unwrap())],
-            findings: vec![Finding { about: Some((service, version)), diagnostic: found }],
+            findings: vec![Finding { about: Some((service, version)), frontend: None, diagnostic: found }],
             ..Report::default()
         };
         let expected = value!({ "graph": {

@@ -195,7 +195,7 @@ async fn a_service_tells_its_instances_its_findings_and_which_version_serves() {
     let about = Some(("orders".parse().unwrap(), "1.0.0".parse().unwrap()));
     world.reports.send_replace(Arc::new(Report {
         members: vec![("orders".parse().unwrap(), "1.0.0".parse().unwrap())],
-        findings: vec![Finding { about, diagnostic: diagnostic("SCHEMA_MISSING") }],
+        findings: vec![Finding { about, frontend: None, diagnostic: diagnostic("SCHEMA_MISSING") }],
         ..Report::default()
     }));
     let told = world

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, File, Sources};
 use crate::exposure::{Public, Stated};
 use crate::http::access::Caller;
+use crate::lineup::Trials;
 use crate::reconcile::{self, Report};
 use crate::registry::audit::Audit;
 use crate::registry::{Registry, embedded};
@@ -48,6 +49,8 @@ impl World {
             fleet: Arc::new(Fleet::idle()),
             exposures: public.exposures(),
             schemas: watch::channel(Arc::default()).1,
+            callers: watch::channel(reconcile::Callers::of(&loaded.config)).1,
+            trials: Trials::default(),
             meters: Meters::new(),
         });
         let (reports, graph) = watch::channel(Arc::default());

@@ -14,11 +14,13 @@ pub mod preview;
 mod remember;
 mod report;
 mod shelf;
+mod sources;
 #[cfg(test)]
 mod tests;
 
 pub use preview::Previews;
-pub use report::{Finding, Report};
+pub use report::{Finding, Newcomer, Report, Standing, Verdict};
+pub use sources::{Callers, Exposures, Sources};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,14 +29,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use turnout_control::id::ServiceName;
 use turnout_control::registry::Snapshot;
-use turnout_schema::subgraph::Exposure;
 
 use crate::generation::{Callee, Generation, Graph, Route, View};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
-use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 use contest::{Candidate, Scene};
 use pass::{AGAIN, Composer, Pass};
@@ -47,47 +46,6 @@ const QUIET_MAX: Duration = Duration::from_millis(250);
 
 /// How long a new graph waits until the plans of what is asked most are made.
 const WARM: Duration = Duration::from_millis(300);
-
-/// What of services is public.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exposures {
-    services: BTreeMap<ServiceName, Exposure>,
-    others: Exposure,
-}
-
-impl Exposures {
-    /// These services like this, and all others like that.
-    pub fn new(services: BTreeMap<ServiceName, Exposure>, others: Exposure) -> Exposures {
-        Exposures { services, others }
-    }
-
-    /// The same, but for one service.
-    fn with(&self, service: &ServiceName, exposure: Exposure) -> Exposures {
-        let mut exposures = self.clone();
-        exposures.services.insert(service.clone(), exposure);
-        exposures
-    }
-
-    /// What of this service is public.
-    pub fn of(&self, service: &ServiceName) -> Exposure {
-        self.services.get(service).copied().unwrap_or(self.others)
-    }
-}
-
-/// What a graph is made from.
-#[derive(Clone, Debug)]
-pub struct Sources {
-    /// What is registered.
-    pub registry: Registry,
-    /// Who is called; it is kept in step with the registry here and nowhere else.
-    pub fleet: Arc<Fleet>,
-    /// What of services is public. A change makes the graph anew.
-    pub exposures: watch::Receiver<Exposures>,
-    /// What is to be said of versions that have no descriptors.
-    pub schemas: watch::Receiver<Arc<Findings>>,
-    /// Count the calls of each version.
-    pub meters: Meters,
-}
 
 /// Keeps what serves in step with what is registered.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 //!
 //! A finding is logged when it first appears and not again while it stays.
 
-use turnout_control::id::{ServiceName, Version};
+use std::collections::BTreeMap;
+
+use turnout_control::id::{FrontendId, ServiceName, Version};
 use turnout_schema::{Diagnostic, Digest, Severity};
 
 /// How the graph stands.
@@ -20,6 +22,53 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How often the gateway composed since it started.
     pub compositions: u64,
+    /// The revision of the records that was last looked at.
+    pub records: u64,
+    /// How every version stands whose descriptors are known.
+    pub standings: BTreeMap<(ServiceName, Version), Standing>,
+    /// Versions that run and are higher than what is stable of their major, in their order.
+    pub newcomers: Vec<Newcomer>,
+}
+
+/// How a version stands among those of its service and major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Everybody gets it about whom nothing else is decided.
+    Stable,
+    /// It is being tried.
+    Candidate,
+    /// It runs, is higher than what is stable, and may be tried.
+    Waits,
+    /// It runs, is higher than what is stable, and the gate keeps it out, or it was rolled back.
+    Refused,
+    /// Nobody is given it, unless a frontend's pin demands it.
+    Idle,
+}
+
+/// A version that runs and is higher than what is stable of its major.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The service.
+    pub service: ServiceName,
+    /// The major.
+    pub major: u64,
+    /// What is stable for everyone.
+    pub stable: Version,
+    /// The version.
+    pub version: Version,
+    /// Whether it can stand in for what is stable, wherever it would.
+    pub verdict: Verdict,
+}
+
+/// Whether a version can stand in for what is stable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can; this is good to know.
+    Fits(Vec<Diagnostic>),
+    /// It cannot, because of these.
+    Refused(Vec<Diagnostic>),
+    /// That could not be found out yet, for this reason.
+    Unknown(String),
 }
 
 /// Something that an operator should know.
@@ -27,6 +76,8 @@ pub struct Report {
 pub struct Finding {
     /// The version it is about; `None` when it is about the graph.
     pub about: Option<(ServiceName, Version)>,
+    /// The frontend in whose view it was found; `None`: for everyone.
+    pub frontend: Option<FrontendId>,
     /// What was found.
     pub diagnostic: Diagnostic,
 }
@@ -34,18 +85,20 @@ pub struct Finding {
 impl Finding {
     /// About a version.
     pub(super) fn of(service: &ServiceName, version: &Version, diagnostic: Diagnostic) -> Finding {
-        Finding { about: Some((service.clone(), version.clone())), diagnostic }
+        Finding { about: Some((service.clone(), version.clone())), frontend: None, diagnostic }
     }
 
     /// About the graph.
     pub(super) fn of_graph(diagnostic: Diagnostic) -> Finding {
-        Finding { about: None, diagnostic }
+        Finding { about: None, frontend: None, diagnostic }
     }
 
     fn log(&self) {
         let Diagnostic { severity, code, .. } = self.diagnostic;
         let about = self.about.as_ref().map(|(service, version)| format!("{service} {version}"));
-        let (about, text) = (about.as_deref().unwrap_or("graph"), &self.diagnostic);
+        let frontend = self.frontend.as_ref().map(|frontend| format!(" for {frontend}"));
+        let about = about.unwrap_or_else(|| "graph".to_owned()) + &frontend.unwrap_or_default();
+        let text = &self.diagnostic;
         match severity {
             Severity::Error => tracing::error!(about, code, "{text}"),
             Severity::Warning => tracing::warn!(about, code, "{text}"),

@@ -203,7 +203,7 @@ impl Gateway {
     pub(super) async fn look(&mut self, age_s: u64) -> Pass {
         let (composer, registry) = (self.composer.clone(), self.registry.clone());
         let pass = tokio::task::spawn_blocking(move || {
-            let exposures = Exposures { services: BTreeMap::new(), others: Exposure::All };
+            let exposures = Exposures::new(BTreeMap::new(), Exposure::All);
             let snapshot = registry.snapshot();
             let now = Duration::from_secs(age_s);
             let schemas = Findings::default();

@@ -16,16 +16,20 @@ use prost_types::{
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use turnout_control::id::LeaseId;
+use turnout_control::id::{LeaseId, ServiceName};
 use turnout_control::registration::Registration;
 use turnout_control::registry::{Endpoint, Health, Instance, Intent, SchemaRef, Scheme};
 use turnout_schema::Digest;
 use turnout_schema::guard::Limits;
+use turnout_schema::subgraph::Exposure;
 
 use super::*;
 use crate::clock::Clock;
+use crate::config;
+use crate::lineup::Trials;
 use crate::registry::embedded;
 use crate::registry::schemas::Findings;
+use crate::telemetry::Meters;
 
 /// A change is seen within a third of a second; this is for a machine that has much else to do.
 const SEEN: Duration = Duration::from_secs(10);
@@ -35,6 +39,7 @@ struct World {
     published: Published,
     exposures: watch::Sender<Exposures>,
     schemas: watch::Sender<Arc<Findings>>,
+    _callers: watch::Sender<Callers>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     directory: TempDir,
@@ -48,19 +53,24 @@ impl World {
     #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for its end")]
     async fn over(directory: TempDir) -> World {
         let registry = embedded::alone(directory.path(), Clock::start(), Duration::from_secs(60)).unwrap();
-        let annotated = Exposures { services: BTreeMap::new(), others: Exposure::Annotated };
+        let annotated = Exposures::new(BTreeMap::new(), Exposure::Annotated);
         let (exposures, exposures_now) = watch::channel(annotated);
         let (schemas, schemas_now) = watch::channel(Arc::default());
+        let loaded = config::read(&config::Sources::default()).unwrap();
+        let (callers, callers_now) = watch::channel(Callers::of(&loaded.config));
         let (reconciler, published) = new(Sources {
             registry: registry.clone(),
             fleet: fleet(),
             exposures: exposures_now,
             schemas: schemas_now,
+            callers: callers_now,
+            trials: Trials::default(),
             meters: Meters::new(),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(reconciler, stop.clone()));
-        let world = World { registry, published, exposures, schemas, stop, task, directory };
+        let world =
+            World { registry, published, exposures, schemas, _callers: callers, stop, task, directory };
         world.seen().await;
         world
     }
@@ -308,7 +318,7 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
     let world = World::start().await;
     let monster_name = "monster".parse().unwrap();
     let services = BTreeMap::from([(monster_name, Exposure::All)]);
-    world.exposures.send_replace(Exposures { services, others: Exposure::Annotated });
+    world.exposures.send_replace(Exposures::new(services, Exposure::Annotated));
     world.up("catalog", "1.4.0", "a").await;
     world.seen().await;
     world.up_with("monster", "1.0.0", "m", Some(&monster())).await;
@@ -366,7 +376,7 @@ async fn what_an_operator_opens_appears_without_a_registration() {
     let world = World::start().await;
     world.up_with("monster", "1.0.0", "m", turnout_samples::descriptors("catalog", "1.4.0")).await;
     world.seen().await;
-    let all = Exposures { services: BTreeMap::new(), others: Exposure::All };
+    let all = Exposures::new(BTreeMap::new(), Exposure::All);
     let before = world.published.reports.borrow().compositions;
     world.exposures.send_replace(all);
     let report = world.until(|report| report.compositions > before).await;
@@ -412,7 +422,7 @@ fn finding(package: &str, fields: &[(&str, i32, Type)]) -> Vec<u8> {
 #[tokio::test]
 async fn what_an_operator_closes_is_served_no_more_even_when_nothing_else_is() {
     let world = World::start().await;
-    let to = |others| world.exposures.send_replace(Exposures { services: BTreeMap::new(), others });
+    let to = |others| world.exposures.send_replace(Exposures::new(BTreeMap::new(), others));
     to(Exposure::All);
     world.up_with("plain", "1.0.0", "p", Some(&plain())).await;
     world.until(|report| members(report) == ["plain 1.0.0"]).await;

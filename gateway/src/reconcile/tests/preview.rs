@@ -11,7 +11,7 @@ const SIZE: (&str, i32, Type) = ("size", 2, Type::Int32);
 /// A gateway that serves `plain` 1.4.0, opened to all.
 async fn serving(fields: &[(&str, i32, Type)]) -> World {
     let world = World::start().await;
-    world.exposures.send_replace(Exposures { services: BTreeMap::new(), others: Exposure::All });
+    world.exposures.send_replace(Exposures::new(BTreeMap::new(), Exposure::All));
     world.up_with("plain", "1.4.0", "p", Some(&finding("plain", fields))).await;
     world.until(|report| members(report) == ["plain 1.4.0"]).await;
     world
@@ -109,7 +109,7 @@ async fn what_opening_a_service_would_add_is_told() {
 #[tokio::test]
 async fn the_first_version_of_a_service_is_previewed_without_a_graph() {
     let world = World::start().await;
-    world.exposures.send_replace(Exposures { services: BTreeMap::new(), others: Exposure::All });
+    world.exposures.send_replace(Exposures::new(BTreeMap::new(), Exposure::All));
     world.seen().await;
     let told = preview(&world, "1.0.0", &plain()).await.unwrap();
     assert_eq!((told.serving, told.serves), (None, Some("1.0.0".parse().unwrap())));

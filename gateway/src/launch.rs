@@ -24,6 +24,7 @@ use crate::http::access::Access;
 use crate::http::graphql;
 use crate::reconcile::Callers;
 use crate::registry::schemas::Policies;
+use crate::rollout;
 use crate::telemetry::{Metrics, chain};
 use crate::upstream::fleet::Fleet;
 use crate::upstream::tls::{self, Identity, Pem};
@@ -135,6 +136,7 @@ pub struct Told {
     policies: watch::Sender<Policies>,
     callers: watch::Sender<Callers>,
     graphql: watch::Sender<Arc<graphql::Settings>>,
+    rollouts: watch::Sender<Arc<rollout::Settings>>,
 }
 
 /// The same, where it is read.
@@ -154,6 +156,8 @@ pub struct Settings {
     pub callers: watch::Receiver<Callers>,
     /// What holds for operations.
     pub graphql: watch::Receiver<Arc<graphql::Settings>>,
+    /// What holds for rollouts.
+    pub rollouts: watch::Receiver<Arc<rollout::Settings>>,
 }
 
 /// What can change while the gateway runs, as it was read at the start.
@@ -166,6 +170,7 @@ pub fn settings(read: &Read) -> (Told, Settings) {
     let (policies, policies_now) = watch::channel(Policies::read(config));
     let (callers, callers_now) = watch::channel(Callers::of(config));
     let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
+    let (rollouts, rollouts_now) = watch::channel(Arc::new(rollout::Settings::of(config)));
     let settings = Settings {
         terms: terms_now,
         rules: rules_now,
@@ -174,8 +179,9 @@ pub fn settings(read: &Read) -> (Told, Settings) {
         policies: policies_now,
         callers: callers_now,
         graphql: graphql_now,
+        rollouts: rollouts_now,
     };
-    (Told { terms, rules, access, stated, policies, callers, graphql }, settings)
+    (Told { terms, rules, access, stated, policies, callers, graphql, rollouts }, settings)
 }
 
 /// Where a changed configuration goes, and what asks for it.
@@ -219,6 +225,7 @@ impl Told {
         self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
         self.callers.send_if_modified(|held| replace(held, Callers::of(config)));
         self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
+        self.rollouts.send_if_modified(|held| replace(held, Arc::new(rollout::Settings::of(config))));
     }
 }
 

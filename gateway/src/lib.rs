@@ -17,6 +17,7 @@ pub mod lineup;
 pub mod ops;
 pub mod reconcile;
 pub mod registry;
+pub mod rollout;
 pub mod telemetry;
 pub mod upstream;
 pub mod worker;

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use turnout_control::id::Name;
+use turnout_control::rollout::Approval;
 use turnout_control::source::Tls;
 
 use super::kind::Value;
@@ -14,8 +15,8 @@ use super::sources;
 use super::typed::{
     AdminConfig, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose, FrontendTrust,
     FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig, LedgerKind,
-    LimitsConfig, LogFormat, Login, OnNewVersion, RegistryConfig, RegistryKind, SchemaPolicy, ServiceConfig,
-    StatusProfile, TelemetryConfig, TlsConfig, UpstreamConfig,
+    LimitsConfig, LogFormat, Login, OnNewVersion, RegistryConfig, RegistryKind, RolloutsConfig, SchemaPolicy,
+    ServiceConfig, StatusProfile, TelemetryConfig, TlsConfig, UpstreamConfig,
 };
 use super::values::Values;
 
@@ -36,6 +37,7 @@ pub(super) fn build(values: &Values) -> Config {
         },
         ledger: LedgerConfig { kind: ledger(values) },
         frontends: frontends(values),
+        rollouts: rollouts(values),
         services: services.collect(),
         any_service: service(values, ""),
         auth: AuthConfig { jwt: jwt(values) },
@@ -105,6 +107,21 @@ fn frontends(values: &Values) -> FrontendsConfig {
     }
 }
 
+fn rollouts(values: &Values) -> RolloutsConfig {
+    let number = |path| get(values, path, Value::number);
+    let small = |path| u32::try_from(number(path)).unwrap_or(u32::MAX);
+    RolloutsConfig {
+        steps: list(values, "rollouts.steps", Value::share),
+        dwell: get(values, "rollouts.dwell", Value::duration),
+        dwell_max: get(values, "rollouts.dwell_max", Value::duration),
+        excess_failures: u64::try_from(number("rollouts.excess_failures")).unwrap_or(u64::MAX),
+        warmup: get(values, "rollouts.warmup", Value::duration),
+        tick: get(values, "rollouts.tick", Value::duration),
+        concurrent: small("rollouts.concurrent"),
+        instances_min: small("rollouts.instances_min"),
+    }
+}
+
 /// What `services.NAME` says, and else what holds for all. No service has the empty name.
 fn service(values: &Values, name: &str) -> ServiceConfig {
     let named = |path| values.named(path, name).map(|found| &found.value);
@@ -119,6 +136,10 @@ fn service(values: &Values, name: &str) -> ServiceConfig {
             choice("services.*.on_new_version")
                 .unwrap_or_else(|| get(values, "on_new_version", Value::choice)),
             &[("rollout", OnNewVersion::Rollout), ("hold", OnNewVersion::Hold)],
+        ),
+        approval: pick(
+            choice("services.*.approval").unwrap_or_else(|| get(values, "rollouts.approval", Value::choice)),
+            &[("evidence", Approval::Evidence), ("operator", Approval::Operator)],
         ),
         cohort_unit: pick(
             choice("services.*.cohort_unit").unwrap_or("user"),

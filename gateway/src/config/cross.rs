@@ -6,7 +6,9 @@
 
 use std::net::SocketAddr;
 
-use super::kind::is_loopback;
+use turnout_control::slot::Weight;
+
+use super::kind::{Value, is_loopback};
 use super::mistake::{Mistake, Origin};
 use super::sources;
 use super::values::{Effective, Values};
@@ -18,6 +20,7 @@ pub(super) fn check(values: &Values) -> Vec<Mistake> {
     registry(values, &mut found);
     sources::check(values, &mut found);
     ledger(values, &mut found);
+    rollouts(values, &mut found);
     pair(values, ("registry.tls.cert", "registry.tls.key"), &mut found);
     pair(values, ("upstream.tls.cert", "upstream.tls.key"), &mut found);
     pair(values, ("registry.username", "registry.password"), &mut found);
@@ -84,6 +87,32 @@ fn ledger(values: &Values, found: &mut Vec<Mistake>) {
     }
     if chosen(values, "ledger.kind", "embedded").is_some() {
         refuse(values, "ledger.url", ("ledger.kind", "postgres"), found);
+    }
+}
+
+/// Steps that only go up, and a longest stay that is none below the shortest.
+fn rollouts(values: &Values, found: &mut Vec<Mistake>) {
+    if let Some(steps) = values.get("rollouts.steps") {
+        let shares: Vec<_> = steps.value.list().unwrap_or_default().iter().filter_map(Value::share).collect();
+        let message = match shares.first() {
+            None => Some("`rollouts.steps` has no step"),
+            Some(&Weight::NONE) => Some("`rollouts.steps` begins with nobody"),
+            Some(_) if !shares.is_sorted_by(|one, next| one < next) => Some("`rollouts.steps` must go up"),
+            Some(_) => None,
+        };
+        if let Some(message) = message {
+            let hint = Some("each step gives the new version to more callers: `1%, 5%, 20%, 50%`".to_owned());
+            found.push(Mistake { origin: steps.origin.clone(), message: message.to_owned(), hint });
+        }
+    }
+    let (Some(least), Some(most)) = (values.get("rollouts.dwell"), values.get("rollouts.dwell_max")) else {
+        return;
+    };
+    if least.value.duration() > most.value.duration() {
+        let message =
+            format!("`rollouts.dwell`: {} is above `rollouts.dwell_max`: {}", least.value, most.value);
+        let origin = if least.origin == Origin::Default { &most.origin } else { &least.origin };
+        found.push(Mistake { origin: origin.clone(), message, hint: None });
     }
 }
 

@@ -31,8 +31,8 @@ pub use typed::{
     AdminConfig, AppName, AuthConfig, ClientCertificate, CohortUnit, Config, EtcdConfig, Expose,
     FrontendTrust, FrontendsConfig, HeadersConfig, HttpConfig, IdentityConfig, JwtConfig, LedgerConfig,
     LedgerKind, LimitsConfig, LogFormat, Login, OfApp, OnNewVersion, Origin, RegistryConfig, RegistryKind,
-    SchemaPolicy, Secret, ServiceConfig, SourceConfig, StatusProfile, TelemetryConfig, TlsConfig,
-    UpstreamConfig,
+    RolloutsConfig, SchemaPolicy, Secret, ServiceConfig, SourceConfig, StatusProfile, TelemetryConfig,
+    TlsConfig, UpstreamConfig,
 };
 
 use file::{Context, Gathered};

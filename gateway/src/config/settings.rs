@@ -102,6 +102,8 @@ const LAYOUTS: &[&str] =
     &["native", "kitex-etcd", "kratos-etcd", "gozero", "gomicro-etcd", "grpc-naming", "todolist", "plain"];
 const EXPOSE: Kind = Kind::Choice(&["annotated", "all"]);
 const ON_NEW_VERSION: Kind = Kind::Choice(&["rollout", "hold"]);
+const APPROVAL: Kind = Kind::Choice(&["evidence", "operator"]);
+const DWELL: Kind = seconds(1, 30 * 24 * 3600);
 const OPERATION: Kind = Kind::Duration { least: Duration::from_millis(10), most: Duration::from_secs(600) };
 /// Loopback and the private networks.
 const NEAR_NETWORKS: &str = "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7";
@@ -221,11 +223,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         .help("What of a service is public: what its options say, or everything."),
     Setting::new("on_new_version", ON_NEW_VERSION, "rollout")
         .help("What a new minor version does: start a rollout, or wait for an operator."),
+    Setting::new("rollouts.steps", Kind::List(&Kind::Share), "1%, 5%, 20%, 50%")
+        .help("How many get a new version, step by step; after the last one it is stable. The first step is larger where there are too few calls to prove anything, up to 20%."),
+    Setting::new("rollouts.dwell", DWELL, "10m").help("How long a rollout stays at a step at least."),
+    Setting::new("rollouts.dwell_max", DWELL, "2h")
+        .help("After how long at a step without proof a rollout waits for an operator."),
+    Setting::new("rollouts.approval", APPROVAL, "evidence")
+        .help("What it takes to leave a step: evidence, or an operator's approval too."),
+    Setting::new("rollouts.excess_failures", count(1, 1_000_000_000), "500")
+        .help("Failures beyond those of the stable version after which a rollout goes back without more proof."),
+    Setting::new("rollouts.warmup", seconds(0, 3600), "60s")
+        .help("How long an instance of a new version is registered before it gets calls in a rollout."),
+    Setting::new("rollouts.tick", seconds(1, 60), "10s")
+        .help("How often the gateway that leads looks at the evidence."),
+    Setting::new("rollouts.concurrent", count(1, 1000), "2")
+        .help("How many rollouts one frontend may see at once; others wait."),
+    Setting::new("rollouts.instances_min", count(1, 10_000), "1")
+        .help("How many warm instances a new version needs to leave a step."),
     Setting::unset("services.*.timeout", OPERATION, "2s")
         .help("Deadline of one call. Without it, a call has what the operation has left."),
     Setting::unset("services.*.expose", EXPOSE, "all").help("`expose` for this service."),
     Setting::unset("services.*.on_new_version", ON_NEW_VERSION, "hold")
         .help("`on_new_version` for this service."),
+    Setting::unset("services.*.approval", APPROVAL, "operator")
+        .help("`rollouts.approval` for this service."),
     Setting::unset("services.*.cohort_unit", Kind::Choice(&["user", "customer"]), "user")
         .help("Who moves as one in a rollout of this service. `user` when not set."),
     Setting::unset("services.*.version", Kind::Version, "1.0.0")

@@ -13,6 +13,8 @@ use std::time::Duration;
 use http::{HeaderName, Uri};
 use ipnet::IpNet;
 use turnout_control::id::{Name, ServiceName, Version};
+use turnout_control::rollout::Approval;
+use turnout_control::slot::Weight;
 use turnout_control::source::{Source, Tls};
 use turnout_schema::Digest;
 
@@ -30,6 +32,7 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     pub ledger: LedgerConfig,
     pub frontends: FrontendsConfig,
+    pub rollouts: RolloutsConfig,
     /// Of those services that the file names. Ask [`Config::service`] for any.
     pub services: BTreeMap<ServiceName, ServiceConfig>,
     /// Of all other services.
@@ -162,6 +165,23 @@ pub enum FrontendTrust {
     Signed { key_file: PathBuf },
 }
 
+/// How new versions get their callers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolloutsConfig {
+    /// Ascending, none of them nobody; at least one.
+    pub steps: Vec<Weight>,
+    /// At a step, at least.
+    pub dwell: Duration,
+    /// At a step without proof, at most.
+    pub dwell_max: Duration,
+    pub excess_failures: u64,
+    pub warmup: Duration,
+    pub tick: Duration,
+    /// Of those that one frontend sees.
+    pub concurrent: u32,
+    pub instances_min: u32,
+}
+
 /// One service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceConfig {
@@ -169,6 +189,8 @@ pub struct ServiceConfig {
     pub timeout: Option<Duration>,
     pub expose: Expose,
     pub on_new_version: OnNewVersion,
+    /// Who decides to leave a step of its rollouts.
+    pub approval: Approval,
     pub cohort_unit: CohortUnit,
     /// Of instances in other registries that state none.
     pub version: Option<Version>,

@@ -8,6 +8,7 @@
 mod address;
 mod entry;
 mod quantity;
+mod share;
 mod value;
 mod web;
 
@@ -40,6 +41,8 @@ pub(super) enum Kind {
         least: u64,
         most: u64,
     },
+    /// Per cent, of which there may be decimals down to a millionth of all.
+    Share,
     Boolean,
     Choice(&'static [&'static str]),
     Text,
@@ -114,6 +117,7 @@ impl Kind {
             Kind::Duration { least, most } => quantity::duration(trimmed, *least, *most).map(Value::Duration),
             Kind::Size { least, most } => quantity::size(trimmed, *least, *most).map(Value::Size),
             Kind::Integer { least, most } => quantity::integer(trimmed, *least, *most).map(Value::Integer),
+            Kind::Share => share::share(trimmed).map(Value::Share),
             Kind::Boolean => boolean(trimmed),
             Kind::Choice(names) => choice(trimmed, names),
             Kind::Text => printable(trimmed).map(Value::Text),
@@ -144,6 +148,7 @@ impl Kind {
                 return format!("a size from `{least}` to `{most}`");
             }
             Kind::Integer { least, most } => return format!("a whole number from {least} to {most}"),
+            Kind::Share => "a share such as `5%`",
             Kind::Boolean => "`true` or `false`",
             Kind::Choice(names) => return one_of(names),
             Kind::Text => "a text",

@@ -12,8 +12,10 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 use serde_json::json;
+use turnout_control::slot::Weight;
 
 use super::quantity::{show_duration, show_size};
+use super::share::show_share;
 
 /// Text that neither `Debug` nor `config show` prints.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub(in crate::config) enum Value {
     Duration(Duration),
     Size(u64),
     Integer(u64),
+    Share(Weight),
     Boolean(bool),
     Choice(&'static str),
     Text(String),
@@ -84,6 +87,10 @@ impl Value {
             Value::Size(number) | Value::Integer(number) => usize::try_from(*number).ok(),
             _ => None,
         }
+    }
+
+    pub(in crate::config) fn share(&self) -> Option<Weight> {
+        if let Value::Share(share) = self { Some(*share) } else { None }
     }
 
     pub(in crate::config) fn boolean(&self) -> Option<bool> {
@@ -143,6 +150,7 @@ impl fmt::Display for Value {
             Value::Duration(duration) => out.write_str(&show_duration(*duration)),
             Value::Size(bytes) => out.write_str(&show_size(*bytes)),
             Value::Integer(number) => write!(out, "{number}"),
+            Value::Share(share) => out.write_str(&show_share(*share)),
             Value::Boolean(boolean) => write!(out, "{boolean}"),
             Value::Choice(name) => out.write_str(name),
             Value::Text(text) | Value::KeyPrefix(text) => out.write_str(text),

@@ -57,6 +57,7 @@ fn kind(of: &Kind) -> Value {
         Kind::Address => form("^.+:[0-9]+$"),
         Kind::Duration { .. } => form("^[0-9]+(ms|s|m|h|d)$"),
         Kind::Size { .. } => form("^[0-9]+(B|kB|MB|GB|KiB|MiB|GiB)$"),
+        Kind::Share => form(r"^[0-9]+(\.[0-9]+)?%$"),
         Kind::Integer { least, most } => {
             or_expanded(json!({ "type": "integer", "minimum": least, "maximum": most }))
         }

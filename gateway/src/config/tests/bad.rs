@@ -37,7 +37,7 @@ fn names_that_are_no_settings() {
               --> turnout.yaml:3:5
                |
             3  |     retires: 3
-               |     ^^^^^^^ known here: timeout, expose, on_new_version, cohort_unit, version, tls, protocol, schema
+               |     ^^^^^^^ known here: timeout, expose, on_new_version, approval, cohort_unit, version, tls, protocol, schema
 
             turnout.yaml: 1 mistake"#]],
     );
@@ -74,7 +74,7 @@ fn more_names_that_are_no_settings() {
               --> turnout.yaml:1:1
                |
             1  | plugins: []
-               | ^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+               | ^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, rollouts, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
             turnout.yaml: 1 mistake"#]],
     );
@@ -516,7 +516,7 @@ fn more_numbers_choices_and_shapes() {
               --> turnout.yaml:1:1
                |
             1  | - listen
-               | ^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+               | ^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, rollouts, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
             turnout.yaml: 1 mistake"#]],
     );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use serde_json::Value;
+use turnout_control::rollout::Approval;
 use turnout_control::source::{Loopback, Tls};
 
 use super::{pairs, read_text, sources};
@@ -60,6 +61,30 @@ fn the_sample_of_the_contract_is_read() {
     assert_eq!(config.limits.body_bytes, 1 << 20);
     assert_eq!(config.http.status, StatusProfile::Compat);
     assert!(config.auth.jwt.is_some());
+}
+
+#[test]
+fn how_rollouts_go_is_read_for_all_services_and_for_one() {
+    let read = config(
+        "rollouts: { steps: [0.5%, 10%], dwell: 5m, approval: operator, tick: 5s }\nservices: { orders: { approval: evidence } }",
+    );
+    let steps: Vec<u32> = read.rollouts.steps.iter().map(|step| step.as_ppm()).collect();
+    assert_eq!((steps, read.rollouts.dwell), (vec![5_000, 100_000], Duration::from_mins(5)));
+    let approval = |service: &str| read.service(&service.parse().unwrap()).approval;
+    assert_eq!((approval("orders"), approval("users")), (Approval::Evidence, Approval::Operator));
+    let usual = config("");
+    let steps: Vec<u32> = usual.rollouts.steps.iter().map(|step| step.as_ppm()).collect();
+    assert_eq!(steps, [10_000, 50_000, 200_000, 500_000]);
+}
+
+#[test]
+fn steps_that_do_not_go_up_are_refused() {
+    let mistake = |steps: &str| read_text(&format!("rollouts: {{ {steps} }}")).unwrap_err().to_string();
+    assert!(mistake("steps: [5%, 5%]").contains("`rollouts.steps` must go up"));
+    assert!(mistake("steps: [0%, 5%]").contains("`rollouts.steps` begins with nobody"));
+    assert!(mistake("steps: []").contains("`rollouts.steps` has no step"));
+    let dwell = mistake("dwell: 3h");
+    assert!(dwell.contains("`rollouts.dwell`: 3h is above `rollouts.dwell_max`: 2h"), "{dwell}");
 }
 
 #[test]

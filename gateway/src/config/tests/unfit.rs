@@ -305,7 +305,7 @@ fn the_yaml_itself() {
               --> turnout.yaml:1:1
                |
             1  | a: &x 1
-               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, rollouts, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
             error: YAML anchors are not supported
               --> turnout.yaml:1:4
@@ -317,7 +317,7 @@ fn the_yaml_itself() {
               --> turnout.yaml:2:1
                |
             2  | b: *x
-               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+               | ^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, rollouts, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
             error: YAML aliases are not supported
               --> turnout.yaml:2:4
@@ -393,7 +393,7 @@ fn more_the_yaml_itself() {
               --> turnout.yaml:1:1
                |
             1  | just words
-               | ^^^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, services, auth, identity, http, limits, headers, expose_lineup, telemetry
+               | ^^^^^^^^^^ known here: listen, admin, data, registry, upstream, ledger, frontends, expose, on_new_version, rollouts, services, auth, identity, http, limits, headers, expose_lineup, telemetry
 
             turnout.yaml: 1 mistake"#]],
     );

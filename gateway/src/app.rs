@@ -111,7 +111,7 @@ impl App {
         let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
-            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated)),
+            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated, settings.callers)),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: settings.access,

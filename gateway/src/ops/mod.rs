@@ -6,9 +6,15 @@
 
 mod change;
 mod check;
+mod decide;
 mod done;
+mod explain;
 mod fault;
 mod graph;
+mod ground;
+mod order;
+mod policy;
+mod rollout;
 mod service;
 mod source;
 #[cfg(test)]
@@ -34,9 +40,10 @@ use turnout_schema::guard::{self, Limits};
 
 use crate::clock::Clock;
 use crate::exposure::Stated;
+use crate::generation::Generation;
 use crate::http::access::Caller;
 use crate::http::body;
-use crate::reconcile::{Previews, Published, Report};
+use crate::reconcile::{Callers, Previews, Published, Report};
 use crate::registry::Registry;
 use crate::registry::audit::Audit;
 
@@ -63,22 +70,33 @@ pub struct Facts {
     pub graph: watch::Receiver<Arc<Report>>,
     /// Tells what would become of the graph.
     pub previews: Previews,
+    /// What requests run on.
+    pub generations: watch::Receiver<Option<Arc<Generation>>>,
     /// What the configuration says of what is public.
     pub stated: watch::Receiver<Arc<Stated>>,
+    /// What the configuration says of callers.
+    pub callers: watch::Receiver<Callers>,
     /// Takes changes.
     pub audit: Audit,
 }
 
 impl Facts {
     /// What there is to tell about a registry and the graph that is made of it.
-    pub fn new(registry: &Registry, published: &Published, stated: watch::Receiver<Arc<Stated>>) -> Facts {
+    pub fn new(
+        registry: &Registry,
+        published: &Published,
+        stated: watch::Receiver<Arc<Stated>>,
+        callers: watch::Receiver<Callers>,
+    ) -> Facts {
         let clock = registry.hub.clock();
         Facts {
             registry: registry.clone(),
             clock,
             graph: published.reports.clone(),
             previews: published.previews.clone(),
+            generations: published.generations.clone(),
             stated,
+            callers,
             audit: Audit::new(registry.store.clone(), clock),
         }
     }

@@ -44,17 +44,18 @@ impl World {
         let loaded = config::read(&Sources { file: Some(file), ..Sources::default() }).unwrap();
         let (stated, stated_now) = watch::channel(Arc::new(Stated::of(&loaded)));
         let public = Public::new(stated_now.clone(), registry.store.records());
+        let (callers, callers_now) = watch::channel(reconcile::Callers::of(&loaded.config));
         let (_reconciler, published) = reconcile::new(reconcile::Sources {
             registry: registry.clone(),
             fleet: Arc::new(Fleet::idle()),
             exposures: public.exposures(),
             schemas: watch::channel(Arc::default()).1,
-            callers: watch::channel(reconcile::Callers::of(&loaded.config)).1,
+            callers: callers_now.clone(),
             trials: Trials::default(),
             meters: Meters::new(),
         });
         let (reports, graph) = watch::channel(Arc::default());
-        let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now) };
+        let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now, callers_now) };
         let audit = facts.audit.clone();
         let schema = super::schema(facts);
         World { registry, reports, audit, schema, _stated: stated, _public: public, _directory: directory }

@@ -111,12 +111,10 @@ impl Mutation {
         #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
         #[graphql(default, desc = "Tells who would get another version, and changes nothing.")] dry_run: bool,
         #[graphql(default, desc = "Units to tell about in a dry run; at most 100.")] units: Vec<String>,
-        #[graphql(desc = "The revision of the rollout that was looked at.")] expected_revision: Option<
-            String,
-        >,
+        #[graphql(desc = "The stage of the rollout that was looked at.")] expected_stage: Option<String>,
     ) -> Result<Ordered> {
         let (facts, actor) = (ctx.data::<Facts>()?, operator(ctx)?);
-        let (version, expected) = (version.as_deref(), expected_revision.as_deref());
+        let (version, expected) = (version.as_deref(), expected_stage.as_deref());
         let asked = order::Asked { service: &service, version, order, expected };
         let decision = order::Decision::of(facts, &asked)?;
         if dry_run {

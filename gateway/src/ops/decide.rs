@@ -265,13 +265,14 @@ impl Decision {
         }
         if let Some(own) = self.own_in(&self.edited.policies) {
             let versions = own.stable.iter().chain(own.candidate.iter().map(|tried| &tried.version));
+            // A rollout that is going on is written at every tick, and what it decides is not in this edit.
+            let live = self.ground.live(service, *major).map(|live| live.rollout.to);
             for version in versions {
                 keys.insert(tombstone(service, version));
-                keys.insert(rollout::key(service, version));
+                if live.as_ref() != Some(version) {
+                    keys.insert(rollout::key(service, version));
+                }
             }
-        }
-        if let Some(live) = self.ground.live(service, *major) {
-            keys.insert(rollout::key(service, &live.rollout.to));
         }
         keys.into_iter().map(|key| self.ground.seen(key)).collect()
     }

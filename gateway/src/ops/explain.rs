@@ -25,6 +25,7 @@ const DOCUMENT_BYTES_MAX: usize = 128 << 10;
 
 /// Who calls, and what for.
 #[derive(InputObject)]
+#[graphql(name = "Caller")]
 pub(super) struct Asked {
     /// Left out: the one that the assignment rules give this caller.
     frontend: Option<String>,

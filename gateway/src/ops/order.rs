@@ -24,6 +24,8 @@ use crate::registry;
 
 /// How long an answer waits for the leader.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often an order is tried that meets the leader at the record.
+const ATTEMPTS_MAX: usize = 8;
 
 /// What an operator wants of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -85,16 +87,15 @@ impl Decision {
         let (service, version) = subject(asked.service, asked.version)?;
         let found = meant(ground.rollouts(), &service, version.as_ref())?;
         let found = found.ok_or_else(|| none(facts, &service, version.as_ref()))?;
-        if let Some(expected) = asked.expected {
-            let expected: u64 = expected.parse().map_err(|error| fault::input("expectedRevision", &error))?;
-            if found.revision != expected {
-                return Err(fault::conflict(format!(
-                    "the rollout of {} is {} by now, at revision {} and not {expected}; look at it, and decide again",
-                    name(&found.rollout),
-                    found.rollout.state.as_str(),
-                    found.revision
-                )));
-            }
+        if let Some(expected) = asked.expected
+            && stage(&found.rollout) != expected
+        {
+            return Err(fault::conflict(format!(
+                "the rollout of {} is {} by now, at stage {} and not {expected}; look at it, and decide again",
+                name(&found.rollout),
+                found.rollout.state.as_str(),
+                stage(&found.rollout)
+            )));
         }
         let decision = Decision { ground, found, order: asked.order };
         decision.judge()?;
@@ -173,36 +174,53 @@ impl Decision {
         policies
     }
 
-    /// Gives it, and waits a moment until it is carried out.
-    pub(super) async fn perform(self, facts: &Facts, actor: String, reason: String) -> Result<Ordered> {
+    /// Gives it, and waits a moment until it is carried out. The leader writes the record at every tick, which is
+    /// no reason to refuse: only another state or step is.
+    pub(super) async fn perform(mut self, facts: &Facts, actor: String, reason: String) -> Result<Ordered> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (change, act) = self.change(&actor, &reason)?;
+            match facts.audit.change(change, act).await {
+                Ok(written) => {
+                    let (found, carried_out) = self.watch(facts, written.revision).await;
+                    let view = rollout::view(&Ground::of(facts), &found, facts.clock.now());
+                    let answer = self.answer(facts, view, Some(written.sequence));
+                    return Ok(Ordered { carried_out, ..answer });
+                }
+                Err(registry::Error::Conflict(_)) => self.look_again(facts)?,
+                Err(error) => return Err(fault::store(&error)),
+            }
+        }
+        Err(self.late(facts))
+    }
+
+    fn change(&self, actor: &str, reason: &str) -> Result<(Change, Act)> {
         let rollout = &self.found.rollout;
-        let order = self.wanted(&reason);
+        let order = self.wanted(reason);
         let next = rollout.clone().ordered(order).map_err(|error| fault::conflict(error.to_string()))?;
         let key = rollout_key(rollout);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let bytes = next.write();
-        let before = self.ground.records.get(&key).map(|record| text(&record.value));
         let act = Act {
-            actor,
+            actor: actor.to_owned(),
             verb: format!("rollout.{}", self.word()),
             subject: name(rollout),
-            before,
+            before: self.ground.records.get(&key).map(|record| text(&record.value)),
             after: Some(text(&bytes)),
-            reason,
+            reason: reason.to_owned(),
             inverse: format!("{} --reason 'taken back'", self.inverse()),
         };
         let expected = [self.ground.seen(key.clone())].into();
-        let change = Change { expected, writes: [(key, Some(bytes.into()))].into() };
-        let written = match facts.audit.change(change, act).await {
-            Ok(written) => written,
-            Err(registry::Error::Conflict(_)) => return Err(self.late(facts)),
-            Err(error) => return Err(fault::store(&error)),
-        };
-        let (found, carried_out) = self.watch(facts, written.revision).await;
+        Ok((Change { expected, writes: [(key, Some(bytes.into()))].into() }, act))
+    }
+
+    /// The same rollout as it is now, if it still stands where it stood.
+    fn look_again(&mut self, facts: &Facts) -> Result<()> {
         let ground = Ground::of(facts);
-        let view = rollout::view(&ground, &found, facts.clock.now());
-        let answer = self.answer(facts, view, Some(written.sequence));
-        Ok(Ordered { carried_out, ..answer })
+        let found = find(ground.rollouts(), &self.found.rollout);
+        let same = found.filter(|found| stage(&found.rollout) == stage(&self.found.rollout));
+        self.found = same.ok_or_else(|| self.late(facts))?;
+        self.ground = ground;
+        self.judge()
     }
 
     /// What somebody is told whose order came too late.
@@ -271,6 +289,11 @@ impl Decision {
             units: Vec::new(),
         }
     }
+}
+
+/// Changes with the rollout's state and step, and not with every tick.
+pub(super) fn stage(rollout: &Known) -> String {
+    rollout.changed_at.0.to_string()
 }
 
 fn name(rollout: &Known) -> String {

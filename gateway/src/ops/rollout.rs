@@ -14,7 +14,7 @@ use turnout_control::routes::moves::taken;
 use turnout_control::slot::SLOTS;
 
 use super::ground::{Ground, Recorded, named, parsed};
-use super::{Facts, fault};
+use super::{Facts, fault, order};
 use crate::clock::rfc3339;
 
 /// No evidence is shown above this.
@@ -81,8 +81,8 @@ pub(super) struct Rollout {
     counted_at: Option<String>,
     /// What people were told of it, the oldest first.
     history: Vec<Told>,
-    /// Of its record, for `expectedRevision`.
-    revision: String,
+    /// Becomes another one with its state and its step, and not with every tick; for `expectedStage`.
+    stage: String,
 }
 
 /// Where a rollout stands.
@@ -213,7 +213,7 @@ pub(super) fn meant(
 
 /// A rollout with its evidence, as it is shown.
 pub(super) fn view(ground: &Ground, found: &Recorded, now: Timestamp) -> Rollout {
-    let Recorded { rollout, revision } = found;
+    let rollout = &found.rollout;
     let stored = stored(&ground.records, rollout, now);
     let (analysis, sum) = (&stored.analysis, stored.analysis.sum());
     let rate = stored.rate.per_second();
@@ -260,7 +260,7 @@ pub(super) fn view(ground: &Ground, found: &Recorded, now: Timestamp) -> Rollout
             .iter()
             .map(|(at, text)| Told { at: rfc3339(*at), text: text.clone() })
             .collect(),
-        revision: revision.to_string(),
+        stage: order::stage(rollout),
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct World {
     schema: Schema,
     _stated: watch::Sender<Arc<Stated>>,
     _public: Public,
+    _callers: watch::Sender<reconcile::Callers>,
     _directory: TempDir,
 }
 
@@ -58,7 +59,16 @@ impl World {
         let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now, callers_now) };
         let audit = facts.audit.clone();
         let schema = super::schema(facts);
-        World { registry, reports, audit, schema, _stated: stated, _public: public, _directory: directory }
+        World {
+            registry,
+            reports,
+            audit,
+            schema,
+            _stated: stated,
+            _public: public,
+            _callers: callers,
+            _directory: directory,
+        }
     }
 
     /// Asks as someone on this machine.

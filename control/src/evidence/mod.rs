@@ -15,7 +15,7 @@ mod latency;
 mod relative;
 mod safety;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 
 pub use absolute::Absolute;
 pub use excess::Excess;

@@ -16,26 +16,30 @@ const ALPHA: f64 = 0.01;
 const BETA: f64 = 0.05;
 
 /// A generator of chance: xorshift with a multiplication, enough for this and the same everywhere.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         number(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) / number(1 << 53)
     }
 
-    fn poisson(&mut self, mean: f64) -> u64 {
+    /// Two uniform numbers make one normal (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (radius, angle) = ((-2.0 * self.unit().max(1e-300).ln()).sqrt(), self.unit());
+        radius * (std::f64::consts::TAU * angle).cos()
+    }
+
+    pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
         if mean > 60.0 {
-            // Near enough to normal: two uniform numbers make one normal (Box and Muller).
-            let (radius, angle) = ((-2.0 * self.unit().max(1e-300).ln()).sqrt(), self.unit());
-            let normal = radius * (std::f64::consts::TAU * angle).cos();
-            return whole(mean + mean.sqrt() * normal);
+            // Near enough to normal.
+            return whole(mean + mean.sqrt() * self.normal());
         }
         let (limit, mut product, mut events) = ((-mean).exp(), self.unit(), 0);
         while product > limit {
@@ -46,7 +50,7 @@ impl Dice {
     }
 
     /// Calls of which each fails with this rate; exact, because the parts of a Poisson stream are independent.
-    fn counts(&mut self, mean: f64, rate: f64) -> Counts {
+    pub(crate) fn counts(&mut self, mean: f64, rate: f64) -> Counts {
         let failures = self.poisson(mean * rate);
         Counts { calls: failures + self.poisson(mean * (1.0 - rate)), failures }
     }
@@ -108,7 +112,7 @@ fn run(dice: &mut Dice, tick: impl Fn(usize, &mut Dice) -> Tick) -> Outcome {
     outcome
 }
 
-fn runs() -> u64 {
+pub(crate) fn runs() -> u64 {
     // Read when the tests are built, so that the crate asks the environment for nothing.
     option_env!("TURNOUT_RUNS").and_then(|text| text.parse().ok()).unwrap_or(150)
 }
@@ -132,7 +136,7 @@ fn median(outcomes: &[Outcome], of: impl Fn(&Outcome) -> Option<usize>) -> Optio
 }
 
 /// How many of so many runs may go wrong at this rate, with four standard deviations for chance.
-fn at_most(rate: f64) -> f64 {
+pub(crate) fn at_most(rate: f64) -> f64 {
     let runs = number(runs());
     rate + 4.0 * (rate * (1.0 - rate) / runs).sqrt() + 0.5 / runs
 }

@@ -1,10 +1,13 @@
 //! All evidence of one rollout, from its first tick to its last, whoever led meanwhile.
+//!
+//! What is counted of each stratum goes into several kinds of evidence at once; which of them acts, and how, is
+//! for `step` to say. Nothing here forgets but what tells an outage.
 
 use serde_json::{Value, json};
 
 use super::json::{field, list, reals};
 use super::{Shift, Shifts, Unreadable};
-use crate::evidence::{Counts, Excess, Harm, Relative, Safety, Slowness, Tick, Tolerance};
+use crate::evidence::{Counts, Excess, Harm, Relative, Safety, Slowness, Tick, Tolerance, number};
 
 /// What was counted in one method of one frontend version, in one tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,29 @@ pub struct Analysis {
     shifts: [(Relative, Relative); Shift::COUNT],
     /// All calls until now.
     sum: Tick,
+    lately: Lately,
 }
+
+/// Calls of late, in which each tick is worth less than the one after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Lately {
+    /// Of the last minute or so: calls and failures of the candidate and of the stable version.
+    minute: [f64; 4],
+    /// Of the last half hour or so: calls and failures of the stable version.
+    half_hour: [f64; 2],
+}
+
+/// What a tick is worth at the next one.
+const KEEP_MINUTE: f64 = 0.8;
+const KEEP_HALF_HOUR: f64 = 0.995;
+/// Both versions have an outage when so large a share of the calls of each fails, and so many times the share of
+/// the last half hour. A service that fails so often at all times has none.
+const OUTAGE_SHARE: f64 = 0.05;
+const OUTAGE_TIMES: f64 = 3.0;
+/// Of fewer failures of each nothing is concluded.
+const OUTAGE_FAILURES: f64 = 2.0;
+/// As if there had been so many ticks before the rollout, in which so large a share failed.
+const BEFORE: (f64, f64) = (30.0, 0.01);
 
 impl Default for Analysis {
     fn default() -> Analysis {
@@ -50,13 +75,16 @@ impl Analysis {
             stable_worse: Harm::new(Tolerance::FAILURES),
             shifts: [(none, none); Shift::COUNT],
             sum: Tick::default(),
+            lately: Lately::default(),
         }
     }
 
     /// Takes up a tick.
     pub fn take(&mut self, strata: &[Stratum]) {
+        self.lately.fade();
         for stratum in strata {
             let failures = &stratum.failures;
+            self.lately.add(failures);
             self.failures.take(failures);
             self.safety.take(failures);
             self.excess.take(failures);
@@ -88,6 +116,18 @@ impl Analysis {
     /// Whether it is the stable version that fails.
     pub(super) fn stable_is_worse(&self) -> bool {
         self.stable_worse.is_shown(0.01) && !self.failures.is_shown(0.01)
+    }
+
+    /// Whether both versions fail of late, much more than before.
+    pub(super) fn both_fail(&self) -> bool {
+        let [calls, failed, stable_calls, stable_failed] = self.lately.minute;
+        let [all, all_failed] = self.lately.half_hour;
+        let before = BEFORE.0 * stable_calls * (1.0 - KEEP_MINUTE);
+        let usual = (all_failed + before * BEFORE.1) / (all + before).max(1.0);
+        let fails = |calls: f64, failed: f64| {
+            failed >= OUTAGE_FAILURES && failed >= calls * OUTAGE_SHARE.max(usual * OUTAGE_TIMES)
+        };
+        fails(calls, failed) && fails(stable_calls, stable_failed)
     }
 
     /// What changed, in either direction, and was not accepted; several are looked at, so each has its part of the
@@ -136,6 +176,8 @@ impl Analysis {
             "safety": self.safety.logarithms(),
             "excess": self.excess.parts(),
             "shifts": self.shifts.iter().map(shift).collect::<Vec<Value>>(),
+            "minute": self.lately.minute,
+            "half_hour": self.lately.half_hour,
             "sum": [candidate.calls, candidate.failures, stable.calls, stable.failures],
         })
     }
@@ -160,11 +202,26 @@ impl Analysis {
             excess: Excess::restore(reals(value, "excess")?),
             stable_worse: Harm::restore(Tolerance::FAILURES, stable_worse.0, stable_worse.1),
             shifts,
+            lately: Lately { minute: reals(value, "minute")?, half_hour: reals(value, "half_hour")? },
             sum: Tick {
                 candidate: Counts { calls, failures: failed },
                 stable: Counts { calls: stable_calls, failures: stable_failed },
             },
         })
+    }
+}
+
+impl Lately {
+    fn fade(&mut self) {
+        self.minute.iter_mut().for_each(|count| *count *= KEEP_MINUTE);
+        self.half_hour.iter_mut().for_each(|count| *count *= KEEP_HALF_HOUR);
+    }
+
+    fn add(&mut self, tick: &Tick) {
+        let Tick { candidate, stable } = tick;
+        let counts = [candidate.calls, candidate.failures, stable.calls, stable.failures].map(number);
+        self.minute.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        self.half_hour.iter_mut().zip(&counts[2..]).for_each(|(sum, count)| *sum += count);
     }
 }
 

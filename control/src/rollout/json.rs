@@ -189,6 +189,7 @@ fn hold_value(hold: &Hold) -> Value {
         Hold::Mismatches(count) => json!({ "is": "mismatches", "count": count }),
         Hold::Shift(shift) => json!({ "is": "shift", "shift": shift.as_str() }),
         Hold::OneReplica => json!({ "is": "one-replica" }),
+        Hold::Outage => json!({ "is": "outage" }),
         Hold::NoInstance => json!({ "is": "no-instance" }),
         Hold::NoStable => json!({ "is": "no-stable" }),
     }
@@ -201,6 +202,7 @@ fn hold(value: &Value) -> Read<Hold> {
         "mismatches" => Hold::Mismatches(number(value, "count")?),
         "shift" => Hold::Shift(shift(text(value, "shift")?)?),
         "one-replica" => Hold::OneReplica,
+        "outage" => Hold::Outage,
         "no-instance" => Hold::NoInstance,
         "no-stable" => Hold::NoStable,
         _ => return Err(Unreadable::Field("why")),

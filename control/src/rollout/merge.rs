@@ -6,7 +6,9 @@
 //! Watermarks are stored with the evidence, so that the next leader goes on where this one was.
 //!
 //! Failures are put together over all gateways. Slow calls are not, because each gateway has a bound of its own
-//! for them. The room that watermarks take is bounded: when it is short, strata are put together.
+//! for them. Methods of a frontend version that are hardly called in a tick are compared together: with a call
+//! or two beside it, a failure says next to nothing. Their arms have the same shares, so that this mixes nothing
+//! that should be apart; frontends, whose shares differ by their caps, stay apart. The room that watermarks take is bounded: when it is short, strata are put together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,9 @@ use crate::evidence::{Counts, Tick};
 
 /// The room that watermarks take in a record, which has to hold the evidence too.
 const ROOM_BYTES_MAX: usize = crate::records::VALUE_BYTES_MAX - (64 << 10);
+/// With fewer calls of the stable version a method is not compared by itself. Which methods are is decided by
+/// calls and never by failures, so that chance stays chance.
+const ALONE_CALLS_MIN: u64 = 20;
 /// After so many ticks without a word a process is forgotten when room is short.
 const QUIET_MAX: u32 = 360;
 /// A report may be late by so many ticks and still covers its gateway.
@@ -189,6 +194,7 @@ impl Mark {
         new.no_unit += trial.no_unit.saturating_sub(self.no_unit);
         self.mismatches = self.mismatches.max(trial.mismatches);
         self.no_unit = self.no_unit.max(trial.no_unit);
+        let mut timed = BTreeMap::new();
         for (name, arms) in strata {
             let before = self.strata.entry(name.clone()).or_default();
             if !before.candidate.is_within(&arms.candidate) || !before.stable.is_within(&arms.stable) {
@@ -200,8 +206,9 @@ impl Mark {
                 stable: beyond(&arms.stable, &before.stable),
             };
             *before = before.plus(&more);
-            new.add(name, &more);
+            new.add(name, &more, &mut timed);
         }
+        new.timed.push(timed);
         went_back
     }
 }
@@ -222,34 +229,51 @@ fn beyond(now: &Tallied, before: &Tallied) -> Tallied {
 #[derive(Default)]
 struct New {
     pooled: BTreeMap<StratumName, Arms>,
-    /// Slow calls of each gateway.
-    slow: Vec<Tick>,
+    /// Calls that one gateway compared with its bounds.
+    timed: Vec<BTreeMap<StratumName, Arms>>,
     mismatches: u64,
     no_unit: u64,
     backwards: BTreeSet<String>,
 }
 
 impl New {
-    fn add(&mut self, name: StratumName, more: &Arms) {
+    fn add(&mut self, name: StratumName, more: &Arms, timed: &mut BTreeMap<StratumName, Arms>) {
         if *more == Arms::default() {
             return;
         }
+        timed.insert(name.clone(), *more);
         let pooled = self.pooled.entry(name).or_default();
         *pooled = pooled.plus(more);
-        if more.candidate.timed + more.stable.timed > 0 {
-            self.slow.push(tick(more, |arm| (arm.timed, arm.slow)));
-        }
     }
 
     fn strata(&self) -> Vec<Stratum> {
-        let pooled = self.pooled.values().map(|arms| Stratum {
-            failures: tick(arms, |arm| (arm.calls, arm.failures)),
+        let calls = comparable(&self.pooled, |arms| arms.stable.calls);
+        let calls = calls.into_iter().map(|arms| Stratum {
+            failures: tick(&arms, |arm| (arm.calls, arm.failures)),
             slow: Tick::default(),
-            shifts: Shift::ALL.map(|shift| tick(arms, |arm| (arm.calls, arm.shifts[shift.place()]))),
+            shifts: Shift::ALL.map(|shift| tick(&arms, |arm| (arm.calls, arm.shifts[shift.place()]))),
         });
-        let slow = self.slow.iter().map(|slow| Stratum { slow: *slow, ..Stratum::default() });
-        pooled.chain(slow).collect()
+        let timed = self.timed.iter().flat_map(|timed| comparable(timed, |arms| arms.stable.timed));
+        let slow = timed.map(|arms| tick(&arms, |arm| (arm.timed, arm.slow)));
+        let slow = slow.filter(|slow| slow.candidate.calls > 0);
+        calls.chain(slow.map(|slow| Stratum { slow, ..Stratum::default() })).collect()
     }
+}
+
+/// The counts that are compared: those of methods that are called enough, and of each frontend the rest.
+fn comparable(strata: &BTreeMap<StratumName, Arms>, calls: impl Fn(&Arms) -> u64) -> Vec<Arms> {
+    let mut rest: BTreeMap<&str, Arms> = BTreeMap::new();
+    let mut alone = Vec::new();
+    for (name, arms) in strata {
+        if calls(arms) >= ALONE_CALLS_MIN {
+            alone.push(*arms);
+        } else {
+            let rest = rest.entry(&name.frontend).or_default();
+            *rest = rest.plus(arms);
+        }
+    }
+    alone.extend(rest.into_values());
+    alone
 }
 
 fn tick(arms: &Arms, of: impl Fn(&Tallied) -> (u64, u64)) -> Tick {

@@ -228,7 +228,7 @@ impl Rollout {
             }
             State::Pending(Pending::Instances | Pending::Others)
             | State::Shifting(_)
-            | State::Holding(_, Hold::Coverage(_) | Hold::NoInstance | Hold::NoStable)
+            | State::Holding(_, Hold::Coverage(_) | Hold::Outage | Hold::NoInstance | Hold::NoStable)
             | State::Promoted
             | State::RolledBack(_)
             | State::Superseded(_) => None,

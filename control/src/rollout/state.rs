@@ -18,7 +18,8 @@ pub enum State {
     Shifting(Dwelling),
     /// It stays where it is until the reason goes.
     Holding(Dwelling, Hold),
-    /// It stays where it is because a step's time is over and nothing is proven; an operator decides.
+    /// It stays where it is because a step's time is over and nothing is proven: until an operator decides, or
+    /// proof comes after all.
     Inconclusive(Dwelling),
     /// The candidate is stable.
     Promoted,
@@ -95,6 +96,8 @@ pub enum Hold {
     Shift(Shift),
     /// One replica of several sees harm, and the others do not.
     OneReplica,
+    /// Both versions fail, much more than they did before: it is neither of them.
+    Outage,
     /// No instance of the candidate serves.
     NoInstance,
     /// No instance of the stable version serves, so that nobody could go back.
@@ -280,6 +283,7 @@ impl fmt::Display for Hold {
             Hold::Mismatches(count) => write!(f, "{count} calls went to another version than was decided"),
             Hold::Shift(what) => write!(f, "the candidate answers otherwise: {}", what.as_str()),
             Hold::OneReplica => write!(f, "one gateway sees harm and the others do not"),
+            Hold::Outage => write!(f, "both versions fail, much more than before"),
             Hold::NoInstance => write!(f, "no instance of the candidate serves"),
             Hold::NoStable => write!(f, "no instance of the stable version serves"),
         }
@@ -289,13 +293,24 @@ impl fmt::Display for Hold {
 impl fmt::Display for Regression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Regression::Failures(ln) => write!(f, "it fails more, with evidence of e^{ln:.1}"),
-            Regression::Slowness(ln) => write!(f, "it is slower, with evidence of e^{ln:.1}"),
+            Regression::Failures(ln) => write!(f, "it fails more, with evidence of {}", Evidence(*ln)),
+            Regression::Slowness(ln) => write!(f, "it is slower, with evidence of {}", Evidence(*ln)),
             Regression::Budget(excess) => write!(f, "{excess} calls failed beyond what was expected"),
             Regression::Fuses(count) => write!(f, "the fuses of {count} gateways tripped"),
             Regression::Vanished => write!(f, "none of its instances served for 30 s"),
             Regression::Gate => write!(f, "it may not stand in for the stable version"),
             Regression::Operator(reason) => write!(f, "an operator wanted it: {reason}"),
         }
+    }
+}
+
+/// Evidence by its natural logarithm, as people read it.
+struct Evidence(f64);
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A million to one is as sure as anybody has to be; an outage has thousands of digits.
+        let value = self.0.exp();
+        if value < 1e6 { write!(f, "{value:.0} to 1") } else { f.write_str("more than a million to 1") }
     }
 }

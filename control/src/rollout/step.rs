@@ -39,7 +39,7 @@ pub struct Facts {
     pub coverage: f64,
     /// Calls that went to another version than was decided, since the last tick.
     pub mismatches: u64,
-    /// Whether the candidate may still stand in for the stable version.
+    /// Whether the candidate may still stand in for the stable version; so it may until the gate says otherwise.
     pub fits: bool,
     /// Whether another rollout of these frontends has to end first.
     pub must_wait: bool,
@@ -159,7 +159,8 @@ impl Turn<'_> {
         if waits {
             return State::Pending(Pending::Operator);
         }
-        if self.facts.candidate_warm == 0 || !self.facts.stable_serves {
+        let needed = self.plan.steps.first().map_or(1, |step| step.instances_min.max(1));
+        if self.facts.candidate_warm < needed || !self.facts.stable_serves {
             return State::Pending(Pending::Instances);
         }
         if self.facts.must_wait && !hurried {
@@ -207,6 +208,7 @@ impl Turn<'_> {
     }
 
     fn live(&mut self, mut at: Dwelling, mut why: Why) -> State {
+        let mut stood = !matches!(why, Why::Plan);
         for order in self.orders {
             match order {
                 Order::Hold(reason) => why = Why::Hold(Hold::Operator(reason.clone())),
@@ -217,7 +219,7 @@ impl Turn<'_> {
                 Order::Approve => at.consent = Consent::Given,
                 Order::Advance(_) if at.step + 1 < self.plan.steps.len() => {
                     match self.reach(at.next(at.step + 1)) {
-                        State::Shifting(next) => (at, why) = (next, Why::Plan),
+                        State::Shifting(next) => (at, why, stood) = (next, Why::Plan, false),
                         other => return other,
                     }
                 }
@@ -231,21 +233,25 @@ impl Turn<'_> {
             self.tell(Notice::StableDegraded);
         }
         at.stable_degraded = degraded;
-        if let Some(hold) = self.hold(&at, &why) {
+        let hold = self.hold(&at, &why).filter(|hold| match why {
+            // It stands still already.
+            Why::Unproven => matches!(hold, Hold::Operator(_) | Hold::Mismatches(_)),
+            Why::Plan | Why::Hold(_) => true,
+        });
+        if let Some(hold) = hold {
             if !matches!(&why, Why::Hold(known) if known.is_like(&hold)) || self.ordered(&hold) {
                 self.tell(Notice::Held(hold.clone()));
             }
             return State::Holding(at, hold);
         }
-        match why {
-            Why::Plan => self.shift(at),
-            Why::Hold(_) => {
-                self.tell(Notice::Resumed);
-                self.shift(at)
-            }
-            // An operator decides. It can still go back.
-            Why::Unproven => State::Inconclusive(at),
+        if matches!(why, Why::Unproven) && !self.analysis.safety_shown(self.plan.beta) {
+            // An operator decides, unless proof comes late. No time that passes leads out of here.
+            return State::Inconclusive(at);
         }
+        if stood {
+            self.tell(Notice::Resumed);
+        }
+        self.shift(at)
     }
 
     /// What keeps it where it is.
@@ -273,6 +279,9 @@ impl Turn<'_> {
         }
         if facts.candidate_away > Duration::ZERO {
             return Some(Hold::NoInstance);
+        }
+        if self.analysis.both_fail() {
+            return Some(Hold::Outage);
         }
         self.analysis.shift_shown(self.plan.alpha_shift, at.accepted).map(Hold::Shift)
     }

@@ -1,10 +1,19 @@
 //! Why does a rollout stand where it stands, and what is missing to go on? In one sentence, with numbers.
 
-use super::{Analysis, Approval, Consent, Dwelling, Hold, Pending, Rollout, State};
+use super::{Analysis, Approval, Consent, Dwelling, Hold, Order, Pending, Rollout, State};
 
 impl Rollout {
     /// Why it stands where it stands. `rate` is the candidate's calls a second, of late.
     pub fn why(&self, analysis: &Analysis, rate: f64) -> String {
+        let again = if self.state.has_ended() && self.orders.contains(&Order::Start) {
+            "; an operator wants another try, which begins when it runs, fits and is the newest"
+        } else {
+            ""
+        };
+        self.stands(analysis, rate) + again
+    }
+
+    fn stands(&self, analysis: &Analysis, rate: f64) -> String {
         let evidence = || self.evidence(analysis);
         match &self.state {
             State::Pending(Pending::Operator) => format!("{} waits for an operator to start it", self.to),
@@ -26,6 +35,7 @@ impl Rollout {
                     Hold::Coverage(_)
                     | Hold::Mismatches(_)
                     | Hold::OneReplica
+                    | Hold::Outage
                     | Hold::NoInstance
                     | Hold::NoStable => "it goes back if harm shows".to_owned(),
                 };
@@ -90,7 +100,10 @@ impl Rollout {
         match analysis.safety().calls_missing(self.plan.beta, analysis.sum().candidate) {
             None => format!("{shown}, and at this rate of failures it will not be proven"),
             Some(_) if rate <= 0.0 => format!("{shown}, and there are no calls at present"),
-            Some(calls) => format!("{shown}, about {} more at {rate:.1} calls/s", span(calls / rate)),
+            Some(calls) => {
+                let places = if rate < 1.0 { 3 } else { 1 };
+                format!("{shown}, about {} more at {rate:.places$} calls/s", span(calls / rate))
+            }
         }
     }
 

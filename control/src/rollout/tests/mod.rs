@@ -1,5 +1,13 @@
 //! A rollout step by step: what makes it go on, hold and go back, at the edges of each rule.
 
+mod conformance;
+mod create;
+mod merge;
+mod record;
+mod scenarios;
+mod stored;
+mod why;
+
 use std::time::Duration;
 
 use super::*;
@@ -222,6 +230,217 @@ fn a_quiet_service_begins_with_more() {
     assert_eq!(first(0.0), 200_000);
 }
 
+#[test]
+fn orders_that_come_together_are_all_carried_out_in_their_order() {
+    let mut drive = Drive::start();
+    let hold = Order::Hold("look first".into());
+    drive.step(&facts(), &[Order::Advance("sure".into()), hold.clone()]);
+    let Dwelling { step, .. } = *drive.state.dwelling().unwrap();
+    assert!(matches!(&drive.state, State::Holding(_, Hold::Operator(_))), "{:?}", drive.state);
+    assert_eq!(step, 1);
+    drive.step(&facts(), &[hold, Order::Resume]);
+    assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, .. })), "{:?}", drive.state);
+}
+
+#[test]
+fn a_return_wins_over_a_promotion_that_comes_with_it() {
+    let mut drive = Drive::start();
+    drive.step(&facts(), &[Order::Promote("go".into()), Order::RollBack("no".into())]);
+    assert_eq!(drive.state, State::RolledBack(Regression::Operator("no".into())));
+    drive.order(Order::Promote("late".into()));
+    assert_eq!(drive.state, State::RolledBack(Regression::Operator("no".into())));
+    assert!(!drive.actions.contains(&Action::Promote));
+}
+
+#[test]
+fn a_candidate_without_an_instance_is_promoted_by_no_order() {
+    let mut drive = Drive::start();
+    let away = Facts { candidate_warm: 0, ..facts() };
+    drive.step(&away, &[Order::Promote("go".into())]);
+    assert!(matches!(drive.state, State::Shifting(_)), "{:?}", drive.state);
+    assert_eq!(drive.told(&Notice::Unable), 1);
+    drive.plan.steps.truncate(1);
+    drive.step(&away, &[Order::Advance("go".into())]);
+    assert!(!drive.actions.contains(&Action::Promote));
+}
+
+#[test]
+fn a_step_without_proof_is_left_by_proof_or_by_an_operator_and_by_no_time() {
+    let mut drive = Drive::start();
+    drive.ticks(5_000, &facts(), (0, 0), (475, 0));
+    assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
+    assert_eq!(drive.told(&Notice::Inconclusive), 1);
+    drive.order(Order::Resume);
+    assert!(
+        matches!(drive.state, State::Shifting(Dwelling { step: 0, dwelt: TICK, .. })),
+        "{:?}",
+        drive.state
+    );
+    drive.ticks(719, &facts(), (0, 0), (475, 0));
+    assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
+    drive.ticks(60, &facts(), (25, 0), (475, 0));
+    assert!(drive.analysis.safety_shown(drive.plan.beta));
+    assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, .. })), "{:?}", drive.state);
+}
+
+#[test]
+fn what_passes_by_does_not_lead_out_of_a_step_without_proof() {
+    let mut drive = Drive::start();
+    drive.ticks(720, &facts(), (0, 0), (0, 0));
+    for passing in [
+        Facts { coverage: 0.0, ..facts() },
+        Facts { tripped: 1, ..facts() },
+        Facts { stable_serves: false, ..facts() },
+    ] {
+        drive.tick(&passing, (0, 0), (475, 0));
+        drive.tick(&facts(), (0, 0), (475, 0));
+        assert!(matches!(drive.state, State::Inconclusive(_)), "{:?}", drive.state);
+    }
+    assert_eq!(drive.told(&Notice::Inconclusive), 1);
+    drive.tick(&Facts { mismatches: 1, ..facts() }, (0, 0), (475, 0));
+    assert!(matches!(drive.state, State::Holding(_, Hold::Mismatches(1))), "{:?}", drive.state);
+}
+
+#[test]
+fn both_versions_failing_holds_unless_they_always_do() {
+    let mut drive = Drive::start();
+    drive.ticks(30, &facts(), (25, 0), (475, 2));
+    drive.ticks(10, &facts(), (25, 10), (475, 190));
+    assert!(matches!(drive.state, State::Holding(_, Hold::Outage)), "{:?}", drive.state);
+    drive.ticks(20, &facts(), (25, 0), (475, 2));
+    assert!(matches!(drive.state, State::Shifting(_)), "{:?}", drive.state);
+    let mut bad = Drive::start();
+    bad.ticks(60, &facts(), (25, 8), (475, 150));
+    assert!(matches!(bad.state, State::Shifting(_)), "{:?}", bad.state);
+}
+
+#[test]
+fn where_nobody_serves_nothing_goes_back_and_nothing_goes_on() {
+    let mut drive = Drive::start();
+    let dark = Facts {
+        stable_serves: false,
+        candidate_warm: 0,
+        candidate_away: Duration::from_secs(3600),
+        ..facts()
+    };
+    drive.ticks(360, &dark, (0, 0), (0, 0));
+    assert!(matches!(drive.state, State::Holding(_, Hold::NoStable)), "{:?}", drive.state);
+    assert_eq!(drive.told(&Notice::Held(Hold::NoStable)), 1);
+}
+
+#[test]
+fn without_the_stable_version_a_proven_candidate_is_not_promoted_by_itself() {
+    let mut drive = Drive::start();
+    let gone = Facts { stable_serves: false, ..facts() };
+    drive.ticks(800, &gone, (250, 0), (0, 0));
+    assert!(
+        matches!(drive.state, State::Holding(Dwelling { step: 0, .. }, Hold::NoStable)),
+        "{:?}",
+        drive.state
+    );
+    drive.step(&gone, &[Order::Promote("it is all we have".into())]);
+    assert_eq!(drive.state, State::Promoted);
+}
+
+#[test]
+fn a_vanished_candidate_is_held_and_then_gone_for_good() {
+    let mut drive = Drive::start();
+    for seconds in [10, 20] {
+        let away = Facts { candidate_warm: 0, candidate_away: Duration::from_secs(seconds), ..facts() };
+        drive.tick(&away, (0, 0), (500, 0));
+        assert!(matches!(drive.state, State::Holding(_, Hold::NoInstance)), "{:?}", drive.state);
+    }
+    let away = Facts { candidate_warm: 0, candidate_away: Duration::from_secs(30), ..facts() };
+    drive.tick(&away, (0, 0), (500, 0));
+    assert_eq!(drive.state, State::RolledBack(Regression::Vanished));
+    drive.ticks(100, &facts(), (25, 0), (475, 0));
+    assert_eq!(drive.state, State::RolledBack(Regression::Vanished));
+}
+
+#[test]
+fn other_answers_hold_until_an_operator_accepts_them() {
+    let mut drive = Drive::start();
+    let shifted = |drive: &mut Drive, orders: &[Order]| {
+        let tick = |candidate, stable| Tick {
+            candidate: Counts { calls: 25, failures: candidate },
+            stable: Counts { calls: 475, failures: stable },
+        };
+        let mut shifts = <[Tick; Shift::COUNT]>::default();
+        shifts[Shift::NotFound.place()] = tick(8, 3);
+        drive.analysis.take(&[Stratum { failures: tick(0, 0), shifts, ..Stratum::default() }]);
+        drive.step(&facts(), orders);
+    };
+    (0..10).for_each(|_| shifted(&mut drive, &[]));
+    assert!(matches!(drive.state, State::Holding(_, Hold::Shift(Shift::NotFound))), "{:?}", drive.state);
+    shifted(&mut drive, &[Order::Resume]);
+    (0..70).for_each(|_| shifted(&mut drive, &[]));
+    // It holds at no later step either.
+    assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, .. })), "{:?}", drive.state);
+    assert_eq!(drive.told(&Notice::Held(Hold::Shift(Shift::NotFound))), 1);
+}
+
+#[test]
+fn an_approval_is_asked_for_once_when_all_else_is_there() {
+    let mut drive = Drive::start();
+    drive.plan = Plan::usual(50.0, Approval::Operator);
+    // Proof comes long after the shortest time of the step.
+    drive.ticks(100, &facts(), (2, 0), (475, 0));
+    assert_eq!(drive.told(&Notice::Waits(0)), 0);
+    drive.ticks(100, &facts(), (25, 0), (475, 0));
+    assert_eq!(drive.told(&Notice::Waits(0)), 1);
+    drive.order(Order::Approve);
+    assert!(matches!(drive.state, State::Shifting(Dwelling { step: 1, consent: Consent::Unasked, .. })));
+}
+
+#[test]
+fn a_stable_version_that_fails_is_told_once_and_one_that_fails_a_little_more_is_not() {
+    let mut drive = Drive::start();
+    drive.ticks(100, &facts(), (25, 0), (475, 200));
+    assert_eq!(drive.told(&Notice::StableDegraded), 1);
+    let mut better = Drive::start();
+    (0..600).for_each(|at| better.tick(&facts(), (250, 0), (250, u64::from(at % 10 == 0))));
+    assert_eq!(better.told(&Notice::StableDegraded), 0);
+}
+
+#[test]
+fn a_shared_outage_at_a_late_step_is_no_excess() {
+    let mut drive = Drive::start();
+    drive.ticks(180, &facts(), (25, 0), (475, 2));
+    // Both versions fail alike, at a weight that the stable version's earlier calls did not have.
+    drive.ticks(30, &facts(), (250, 100), (250, 100));
+    assert_eq!(drive.analysis.excess_failures(), 0);
+    assert!(!drive.state.has_ended(), "{:?}", drive.state);
+}
+
+#[test]
+fn before_it_begins_orders_hold_start_and_end_it() {
+    let pending = |why| {
+        let mut drive = Drive::start();
+        drive.state = State::Pending(why);
+        drive.actions.clear();
+        drive
+    };
+    let busy = Facts { must_wait: true, ..facts() };
+    let cold = Facts { candidate_warm: 0, ..facts() };
+    for (why, facts, orders, expected) in [
+        (Pending::Operator, facts(), vec![], "Pending(Operator)"),
+        (Pending::Operator, facts(), vec![Order::Start], "Shifting"),
+        (Pending::Instances, cold.clone(), vec![], "Pending(Instances)"),
+        (Pending::Operator, cold.clone(), vec![Order::Start], "Pending(Instances)"),
+        (Pending::Instances, busy.clone(), vec![], "Pending(Others)"),
+        (Pending::Others, busy.clone(), vec![Order::Start], "Shifting"),
+        (Pending::Others, busy, vec![Order::Hold("later".into())], "Pending(Operator)"),
+        (Pending::Instances, facts(), vec![Order::Promote("now".into())], "Promoted"),
+        (Pending::Instances, cold, vec![Order::Promote("now".into())], "Pending(Instances)"),
+        (Pending::Instances, facts(), vec![Order::RollBack("no".into())], "RolledBack"),
+        (Pending::Instances, Facts { fits: false, ..facts() }, vec![], "RolledBack(Gate)"),
+    ] {
+        let mut drive = pending(why);
+        drive.step(&facts, &orders);
+        assert!(format!("{:?}", drive.state).starts_with(expected), "{why:?} {orders:?}: {:?}", drive.state);
+    }
+}
+
 /// Numbers that look like chance, the same each time.
 struct Dice(u64);
 
@@ -249,6 +468,16 @@ fn anything(dice: &mut Dice) -> Facts {
     facts
 }
 
+fn some_order(dice: &mut Dice) -> Vec<Order> {
+    match dice.below(60) {
+        0 => vec![Order::Hold("h".into())],
+        1 => vec![Order::Resume],
+        2 => vec![Order::Approve, Order::Start],
+        3 => vec![Order::Hold("h".into()), Order::Resume],
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn whatever_happens_weight_rises_step_by_step_and_the_end_is_final() {
     for seed in 1..=300_u64 {
@@ -259,7 +488,8 @@ fn whatever_happens_weight_rises_step_by_step_and_the_end_is_final() {
             let before = drive.actions.len();
             let facts = anything(&mut dice);
             let bad = u64::from(dice.below(400) == 0);
-            drive.tick(&facts, (25, bad), (475, dice.below(2)));
+            drive.count((25, bad), (475, dice.below(2)));
+            drive.step(&facts, &some_order(&mut dice));
             assert!(!ended || drive.actions.len() == before, "seed {seed}: {:?}", drive.actions);
             if drive.actions[before..].contains(&Action::Promote) {
                 assert!(drive.analysis.safety_shown(drive.plan.beta), "seed {seed}");

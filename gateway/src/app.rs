@@ -24,7 +24,7 @@ use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
 use crate::launch::{self, Launch, Live, Read};
-use crate::lineup::Trials;
+use crate::lineup::{self, Trials};
 use crate::ops;
 use crate::reconcile::{self, Published};
 use crate::registry::embedded;
@@ -105,9 +105,10 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let Serving { fleet, published, tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        let Serving { fleet, published, trials, tasks } = serving(&read, &open, (&settings, &meters), &stop);
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);
+        telemetry.metrics().watch_trials(&trials);
         let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
@@ -188,6 +189,7 @@ fn check_built(config: &Config) -> Result<(), Error> {
 struct Serving {
     fleet: Arc<Fleet>,
     published: Published,
+    trials: Trials,
     /// What has to run for it; each ends when it is told to stop.
     tasks: Vec<BoxFuture<'static, ()>>,
 }
@@ -205,13 +207,14 @@ fn serving(
     let asker = Asker::new(connection.clone(), read.tls.clone(), TaskTracker::new());
     let (resolver, schemas) = schemas::new(registry.clone(), settings.policies.clone(), asker);
     let public = exposure::Public::new(settings.stated.clone(), registry.store.records());
+    let trials = Trials::default();
     let (reconciler, published) = reconcile::new(reconcile::Sources {
         registry: registry.clone(),
         fleet: fleet.clone(),
         exposures: public.exposures(),
         schemas,
         callers: settings.callers.clone(),
-        trials: Trials::default(),
+        trials: trials.clone(),
         meters: meters.clone(),
     });
     let prober = Prober::new(connection, read.tls.clone());
@@ -222,7 +225,9 @@ fn serving(
     tasks.push(Box::pin(public.follow(stop.clone())));
     tasks.push(Box::pin(reconcile::run(reconciler, stop.clone())));
     tasks.push(Box::pin(collector.run(stop.clone())));
-    Serving { fleet, published, tasks }
+    let (generations, rollouts) = (published.generations.clone(), settings.rollouts.clone());
+    tasks.push(Box::pin(lineup::run(trials.clone(), generations, rollouts, stop.clone())));
+    Serving { fleet, published, trials, tasks }
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {

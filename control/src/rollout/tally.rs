@@ -133,7 +133,7 @@ impl Trial {
 
 impl Arms {
     /// With the counts of another added.
-    pub(super) fn plus(&self, other: &Arms) -> Arms {
+    pub fn plus(&self, other: &Arms) -> Arms {
         Arms { candidate: self.candidate.plus(&other.candidate), stable: self.stable.plus(&other.stable) }
     }
 }

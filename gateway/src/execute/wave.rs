@@ -164,8 +164,11 @@ impl<'p, C: Call> Progress<'p, C> {
         let refused =
             |code, message| Failure { code, message, details: Bytes::new(), origin: Origin::Answer };
         let plan = self.plan();
-        let response = Response::read(&plan.tables, plan.fetches[fetch].table, bytes)
-            .map_err(|malformed| refused(Code::Internal, format!("bad upstream answer: {malformed}")))?;
+        let response =
+            Response::read(&plan.tables, plan.fetches[fetch].table, bytes).map_err(|malformed| {
+                self.call.undecodable(fetch);
+                refused(Code::Internal, format!("bad upstream answer: {malformed}"))
+            })?;
         if self.brought().take(response.memory()) {
             return Ok(response);
         }

@@ -9,6 +9,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ use crate::config::{Config, StatusProfile};
 use crate::execute::fault::Fault;
 use crate::execute::run::{Answer, Operation, Outcome, RequestId, run};
 use crate::generation::{self, Generation};
-use crate::lineup::Lineup;
+use crate::lineup::{Lineup, Told};
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
@@ -53,6 +54,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Which headers are passed on, each once.
     pub forward: Vec<HeaderName>,
+    /// Whether callers are told which versions they got.
+    pub expose_lineup: bool,
 }
 
 impl Settings {
@@ -71,6 +74,7 @@ impl Settings {
             limits: generation::limits(limits),
             deadline: limits.deadline,
             forward,
+            expose_lineup: config.expose_lineup,
         }
     }
 }
@@ -123,24 +127,28 @@ impl Graphql {
         let settings = self.settings.get();
         let accepted = negotiate::accepted(&head.headers);
         let manner = Manner { profile: settings.status, media: accepted.unwrap_or(Media::Json) };
+        let told = OnceLock::new();
         let mut response = caught(id, manner, async {
             if let Err(refusal) = admit(&head, accepted) {
                 body::discard(&head, body, BODY_TIMEOUT).await;
                 return Err(refusal);
             }
-            self.perform(&head, body, &settings, id).await
+            self.perform((&head, body), &settings, id, &told).await
         })
         .await;
+        if let Some(told) = told.into_inner() {
+            Told::write(told, response.headers_mut());
+        }
         response.headers_mut().insert(facts::REQUEST_ID, facts::answered_id(&head.headers, id));
         response
     }
 
     async fn perform<B>(
         &self,
-        head: &Parts,
-        body: B,
+        (head, body): (&Parts, B),
         settings: &Settings,
         id: RequestId,
+        told: &OnceLock<Told>,
     ) -> Result<Answer, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -169,9 +177,10 @@ impl Graphql {
                 return Err(streams());
             }
         }
-        let metadata = facts::metadata(&head.headers, &settings.forward);
+        let mut metadata = facts::metadata(&head.headers, &settings.forward);
         let units = Units::default();
         let lineup = Lineup::new(view, &units);
+        lineup.metadata(&mut metadata);
         let operation = Operation {
             view,
             lineup: &lineup,
@@ -187,6 +196,11 @@ impl Graphql {
         // operation needs would be most of it.
         let answer = Box::pin(run(&operation)).await;
         count(Some(prepared.plan.kind), answer.outcome);
+        lineup.finish(self.worker, id);
+        if settings.expose_lineup {
+            // Nobody else does it for this request.
+            let _ = told.set(lineup.told());
+        }
         Ok(answer)
     }
 }
@@ -297,6 +311,7 @@ mod tests {
             limits: Limits::RECOMMENDED,
             deadline: Duration::from_secs(10),
             forward: Vec::new(),
+            expose_lineup: false,
         };
         let (_, settings) = watch::channel(Arc::new(settings));
         let (_, generations) = watch::channel(None);

@@ -23,7 +23,7 @@ use turnout_control::registry::{
 };
 use turnout_schema::Digest;
 
-use super::store::{Blob, Error};
+use super::store::{Blob, Error, REPORT_BYTES_MAX};
 use super::{Granted, Registry};
 
 /// How long what is published may be on its way.
@@ -52,6 +52,7 @@ pub(crate) async fn check(make: impl AsyncFn() -> Registry) {
         hold(&make, a_watcher_sees_changes_in_order_and_none_by_halves),
         hold(&make, two_writers_lose_no_increment),
         hold(&make, what_is_not_watched_is_read_in_pages),
+        hold(&make, what_a_gateway_says_of_itself_is_heard_until_it_says_otherwise),
     );
 }
 
@@ -391,6 +392,23 @@ async fn what_is_not_watched_is_read_in_pages(registry: &Registry) {
     assert_eq!(policy.len(), 1, "another kind than the one that was asked for");
     eventually("what is watched", || value(registry, &key("policy/web")).is_some()).await;
     assert_eq!(registry.store.records().borrow().of(Kind::Audit).count(), 0);
+}
+
+async fn what_a_gateway_says_of_itself_is_heard_until_it_says_otherwise(registry: &Registry) {
+    let heard = || -> Vec<Bytes> { registry.store.replicas().borrow().values().cloned().collect() };
+    assert_eq!(heard(), Vec::<Bytes>::new(), "nothing was said");
+    for said in ["one", "two"] {
+        registry.store.report(said.into()).await.unwrap();
+        eventually("the report", || heard() == [said]).await;
+    }
+    let full = Bytes::from(vec![b'x'; REPORT_BYTES_MAX]);
+    registry.store.report(full.clone()).await.unwrap();
+    eventually("the largest report", || heard() == [full.clone()]).await;
+    let over = registry.store.report(vec![b'x'; REPORT_BYTES_MAX + 1].into()).await.unwrap_err();
+    assert!(matches!(over, Error::Report(_)), "{over}");
+    // Longer than a lease may last whose heartbeats stopped.
+    sleep(Duration::from_secs(17)).await;
+    assert_eq!(heard(), [full], "it lives on without being said again");
 }
 
 /// Waits until something holds that may be on its way.

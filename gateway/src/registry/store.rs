@@ -20,6 +20,11 @@ use turnout_control::registration::{Refusal, Registration};
 use turnout_schema::subgraph::descriptors;
 use turnout_schema::{Diagnostic, Digest};
 
+/// The most that a gateway says of itself. Every gateway has it of every other in memory.
+pub(super) const REPORT_BYTES_MAX: usize = 256 << 10;
+/// How many gateways are heard.
+pub(super) const REPLICAS_MAX: usize = 256;
+
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,6 +57,9 @@ pub enum Error {
     /// There is no room for more descriptors.
     #[error(transparent)]
     Full(#[from] Full),
+    /// A gateway says more of itself than there is room for.
+    #[error("a report has {0} bytes, and {REPORT_BYTES_MAX} are allowed")]
+    Report(usize),
     /// The gateway is stopping.
     #[error("the registry is stopping")]
     Stopping,
@@ -164,6 +172,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Whether this gateway runs what only one of all may run.
     fn leadership(&self) -> watch::Receiver<Leadership>;
+
+    /// What this gateway says of itself, instead of what it said before. Kept while it lives: a gateway that is
+    /// gone is not heard for longer than 15 s.
+    fn report(&self, bytes: Bytes) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// What all gateways that live say of themselves, by name, this one's too. While the store is away it stays
+    /// what it was.
+    fn replicas(&self) -> watch::Receiver<Arc<BTreeMap<String, Bytes>>>;
 
     /// Does what has to be done beside the calls (leases, watches, elections), until it is told to stop.
     fn run(self: Arc<Self>, stop: CancellationToken) -> BoxFuture<'static, ()>;

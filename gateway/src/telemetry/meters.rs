@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tonic::Code;
 use turnout_control::id::{ServiceName, Version};
+use turnout_control::policy::Reason;
 use turnout_schema::graph::RootKind;
 
 use crate::execute::run::Outcome;
@@ -38,6 +39,20 @@ const OUTCOMES: [Outcome; 4] = [Outcome::Complete, Outcome::Partial, Outcome::No
 const KINDS: [Option<RootKind>; 4] =
     [Some(RootKind::Query), Some(RootKind::Mutation), Some(RootKind::Subscription), None];
 
+/// Why a version is chosen.
+const REASONS: [Reason; 10] = [
+    Reason::Stable,
+    Reason::Candidate,
+    Reason::NoUnit,
+    Reason::Denied,
+    Reason::Allowed,
+    Reason::Killed,
+    Reason::FuseOpen,
+    Reason::Cold,
+    Reason::Fallback,
+    Reason::Override,
+];
+
 /// The codes of gRPC are 0 to 16.
 const CODES: usize = 17;
 
@@ -58,7 +73,18 @@ struct Inner {
 pub struct CallMeter {
     /// By code; most codes never come.
     timings: [OnceLock<Box<Timing>>; CODES],
+    /// By the reason for which the version was chosen, in the order of `REASONS`.
+    reasons: [OnceLock<Box<Chosen>>; REASONS.len()],
 }
+
+/// How often a version was chosen for one reason.
+#[derive(Debug)]
+struct Chosen([Padded; SHARDS]);
+
+/// Padded, so that no two workers write to one line of the cache.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Padded(AtomicU64);
 
 /// How often a plan was used, by outcome.
 #[derive(Debug)]
@@ -120,7 +146,7 @@ impl Meters {
     /// The meter of a version: always the same one.
     pub fn callee(&self, service: &ServiceName, version: &Version) -> Arc<CallMeter> {
         let mut calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(CallMeter { timings: std::array::from_fn(|_| OnceLock::new()) });
+        let new = || Arc::new(CallMeter::new());
         calls.entry((service.clone(), version.clone())).or_insert_with(new).clone()
     }
 
@@ -130,6 +156,20 @@ impl Meters {
             Timed::Operations => self.operations(),
             Timed::Calls => self.calls(),
         }
+    }
+
+    /// How often each version was chosen, and why.
+    pub(super) fn choices(&self) -> Vec<(ServiceName, Version, Reason, u64)> {
+        let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Vec::new();
+        for ((service, version), meter) in &calls {
+            for (reason, chosen) in REASONS.into_iter().zip(&meter.reasons) {
+                let Some(Chosen(shards)) = chosen.get().map(|chosen| &**chosen) else { continue };
+                let count = shards.iter().map(|Padded(count)| count.load(Ordering::Relaxed)).sum();
+                all.push((service.clone(), version.clone(), reason, count));
+            }
+        }
+        all
     }
 
     fn operations(&self) -> Vec<Series> {
@@ -163,6 +203,20 @@ impl Meters {
 }
 
 impl CallMeter {
+    fn new() -> CallMeter {
+        CallMeter {
+            timings: std::array::from_fn(|_| OnceLock::new()),
+            reasons: std::array::from_fn(|_| OnceLock::new()),
+        }
+    }
+
+    /// Counts that an operation chose the version.
+    pub fn chosen(&self, worker: Worker, reason: Reason) {
+        let new = || Box::new(Chosen(std::array::from_fn(|_| Padded::default())));
+        let Chosen(shards) = &**self.reasons[reason_index(reason)].get_or_init(new);
+        let Padded(count) = &shards[worker.0 % SHARDS];
+        count.fetch_add(1, Ordering::Relaxed);
+    }
     /// Counts a call.
     pub fn count(&self, worker: Worker, code: Code, took: Duration) {
         self.timings[code_index(code)].get_or_init(|| Box::new(Timing::new())).record(worker, took);
@@ -266,6 +320,21 @@ impl Timed {
             Timed::Operations => "How long operations took",
             Timed::Calls => "How long calls of services took",
         }
+    }
+}
+
+fn reason_index(reason: Reason) -> usize {
+    match reason {
+        Reason::Stable => 0,
+        Reason::Candidate => 1,
+        Reason::NoUnit => 2,
+        Reason::Denied => 3,
+        Reason::Allowed => 4,
+        Reason::Killed => 5,
+        Reason::FuseOpen => 6,
+        Reason::Cold => 7,
+        Reason::Fallback => 8,
+        Reason::Override => 9,
     }
 }
 

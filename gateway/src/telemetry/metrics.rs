@@ -21,6 +21,7 @@ use turnout_control::registry::Standing;
 
 use super::meters::{Meters, Series, Timed};
 use crate::generation::Generation;
+use crate::lineup::Trials;
 use crate::reconcile::Report;
 use crate::registry::{Freshness, Hearing, Hub, Registry};
 use crate::upstream::fleet::Fleet;
@@ -154,6 +155,24 @@ impl Metrics {
             .build();
     }
 
+    /// Lets Prometheus see which candidates this process does not choose, because they fail here.
+    pub fn watch_trials(&self, trials: &Trials) {
+        let of = trials.clone();
+        self.meter()
+            .u64_observable_gauge("turnout.lineup.fuses.open")
+            .with_description("1 for a candidate that this gateway does not choose, because it fails here")
+            .with_callback(move |gauge| {
+                for subject in of.tripped() {
+                    let labels = [
+                        KeyValue::new("service", subject.service.to_string()),
+                        KeyValue::new("version", subject.to.to_string()),
+                    ];
+                    gauge.observe(1, &labels);
+                }
+            })
+            .build();
+    }
+
     /// Lets Prometheus see how often the graph was composed.
     pub fn watch_reports(&self, reports: &watch::Receiver<Arc<Report>>) {
         let of = reports.clone();
@@ -179,6 +198,21 @@ impl Metrics {
                 })
                 .build();
         }
+        let of = meters.clone();
+        meter
+            .u64_observable_counter("turnout.lineup.choices")
+            .with_description("How often operations chose a version of a service, and why")
+            .with_callback(move |counter| {
+                for (service, version, reason, count) in of.choices() {
+                    let labels = [
+                        KeyValue::new("service", service.to_string()),
+                        KeyValue::new("version", version.to_string()),
+                        KeyValue::new("reason", reason.as_str()),
+                    ];
+                    counter.observe(count, &labels);
+                }
+            })
+            .build();
         self.registry.register(Box::new(Durations::new(meters.clone())?))
     }
 

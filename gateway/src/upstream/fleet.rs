@@ -18,6 +18,7 @@ use super::endpoint::Opening;
 use super::pool::{Common, Pool};
 use super::roster::Equipment;
 use super::stats::PoolStats;
+use crate::clock::Clock;
 
 /// What holds for all calls.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Fleet {
     pub fn new(settings: Settings) -> Fleet {
         let common = Common {
             opening: Opening { settings: settings.connection, tasks: settings.tasks },
-            equipment: Equipment { workers: settings.workers, tls: settings.tls },
+            equipment: Equipment { workers: settings.workers, tls: settings.tls, clock: Clock::start() },
             patience: settings.patience,
             seed: settings.seed,
             epoch: Instant::now(),

@@ -5,7 +5,7 @@
 //! A call that is dropped half-way leaves nothing behind. What is decided is decided in `roster`,
 //! `breaker`, `retry` and `concurrency`; here the facts are gathered and the decisions performed.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const ATTEMPTS_MAX: u32 = 2;
 
 /// A call that may happen only once probes a broken instance this much later than others would.
 const PROBE_RELUCTANCE: Duration = Duration::from_secs(2);
+
+/// In the place of a time when there is none.
+const NOBODY: i64 = i64::MAX;
 
 /// What all pools of a fleet have in common.
 #[derive(Clone, Debug)]
@@ -65,6 +68,8 @@ pub struct Pool {
     out: AtomicUsize,
     /// The longest that one call may take, in milliseconds; 0 when the operator said nothing.
     timeout_ms: AtomicU64,
+    /// When the oldest instance that is up was registered, as in `Roster::born_ms`; `NOBODY` when none is.
+    born_ms: AtomicI64,
     /// Held while a breaker opens or the roster changes, so that never too many are open.
     turning: Mutex<()>,
 }
@@ -146,6 +151,7 @@ impl Pool {
             budget: Mutex::new(Budget::new(now)),
             out: AtomicUsize::new(0),
             timeout_ms: AtomicU64::new(0),
+            born_ms: AtomicI64::new(NOBODY),
             turning: Mutex::new(()),
         }
     }
@@ -187,6 +193,22 @@ impl Pool {
         (timeout > 0).then(|| Duration::from_millis(timeout))
     }
 
+    /// How long an instance may take before not having answered is its failure, and not the caller's hurry.
+    pub(crate) fn patience(&self) -> Duration {
+        patience(self.timeout(), &self.common)
+    }
+
+    /// How long the oldest instance that is up has been registered; `None` when none is up.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let born_ms = self.born_ms.load(Ordering::Relaxed);
+        if born_ms == NOBODY {
+            return None;
+        }
+        let now_ms = i64::try_from(self.common.equipment.clock.age().as_millis()).unwrap_or(i64::MAX);
+        let age_ms = now_ms.saturating_sub(born_ms);
+        Some(Duration::from_millis(u64::try_from(age_ms).unwrap_or_default()))
+    }
+
     pub(super) fn limit(&self, timeout: Option<Duration>) {
         let timeout = timeout.map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         self.timeout_ms.store(timeout, Ordering::Relaxed);
@@ -212,6 +234,7 @@ impl Pool {
         let _turning = self.turning();
         let next = Arc::new(self.roster().next(registered, &self.common.equipment));
         self.out.store(next.out(), Ordering::Relaxed);
+        self.born_ms.store(next.born_ms().unwrap_or(NOBODY), Ordering::Relaxed);
         *self.roster.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
@@ -240,7 +263,7 @@ impl Pool {
             pool: self,
             number: self.calls.fetch_add(1, Ordering::Relaxed),
             safety: outgoing.safety,
-            patience: outgoing.timeout.unwrap_or(self.common.patience).mul_f64(0.9),
+            patience: patience(outgoing.timeout, &self.common),
             attempts: 0,
             avoid: None,
         };
@@ -366,6 +389,11 @@ impl Pool {
     fn turning(&self) -> MutexGuard<'_, ()> {
         self.turning.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nine tenths of what it was given: it is late a little before the deadline.
+fn patience(timeout: Option<Duration>, common: &Common) -> Duration {
+    timeout.unwrap_or(common.patience).mul_f64(0.9)
 }
 
 /// Past the gate.

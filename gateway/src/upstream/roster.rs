@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use turnout_control::id::Timestamp;
 use turnout_control::registry::{Endpoint as Address, Registered, Standing};
 
 use super::balance::{Dice, Side, prefer};
 use super::breaker::Circuit;
 use super::connection::Target;
 use super::endpoint::{Endpoint, Identity};
+use crate::clock::Clock;
 
 /// An instance's weight counts this often, so that it can be shared among its addresses.
 const SHARES: u32 = 64;
@@ -35,6 +37,9 @@ pub(super) struct Member {
     /// Its instance's standing.
     pub(super) standing: Standing,
     weight: u32,
+    /// When its instance was registered, by the clock that never jumps: before zero for one that was there
+    /// when this process began.
+    born_ms: i64,
 }
 
 impl Member {
@@ -42,25 +47,26 @@ impl Member {
     fn of(
         registered: &Registered,
         address: &Address,
-        known: &BTreeMap<&Identity, &Arc<Endpoint>>,
+        known: &BTreeMap<&Identity, &Member>,
         equipment: &Equipment,
     ) -> Option<Member> {
         let instance = &registered.instance;
         let identity =
             Identity { instance: instance.id.clone(), incarnation: instance.incarnation, url: address.url() };
-        let endpoint = match known.get(&identity) {
-            Some(endpoint) => Arc::clone(endpoint),
+        let (endpoint, born_ms) = match known.get(&identity) {
+            Some(known) => (known.endpoint.clone(), known.born_ms),
             None => {
                 let Some(target) = Target::of(address, &equipment.tls) else {
                     tracing::warn!(instance = %instance.id, url = identity.url, "cannot call this address");
                     return None;
                 };
-                Arc::new(Endpoint::new(identity, target, equipment.workers))
+                let endpoint = Endpoint::new(identity, target, equipment.workers);
+                (Arc::new(endpoint), equipment.born_ms(registered.registered_at))
             }
         };
         let addresses = u32::try_from(instance.endpoints.len()).unwrap_or(u32::MAX).max(1);
         let weight = (u32::from(instance.weight) * SHARES).div_ceil(addresses);
-        Some(Member { endpoint, standing: registered.standing(), weight })
+        Some(Member { endpoint, standing: registered.standing(), weight, born_ms })
     }
 }
 
@@ -71,6 +77,21 @@ pub(super) struct Equipment {
     pub(super) workers: usize,
     /// How TLS is spoken with those who want it.
     pub(super) tls: Arc<rustls::ClientConfig>,
+    /// What time it is where instances are registered, and here.
+    pub(super) clock: Clock,
+}
+
+impl Equipment {
+    /// When an instance that is new here was registered, in milliseconds of our own clock. The wall clock is
+    /// asked once and at most makes it as old as it is here: it may have jumped, or be another machine's.
+    fn born_ms(&self, registered_at: Timestamp) -> i64 {
+        let age_ms = self.clock.now().0.saturating_sub(registered_at.0);
+        signed(self.clock.age()).saturating_sub(i64::try_from(age_ms).unwrap_or(i64::MAX))
+    }
+}
+
+fn signed(age: Duration) -> i64 {
+    i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What a call is.
@@ -100,8 +121,8 @@ pub(super) struct Search<'a> {
 impl Roster {
     /// The roster after a change: these are registered now.
     pub(super) fn next(&self, registered: &[&Registered], equipment: &Equipment) -> Roster {
-        let known: BTreeMap<&Identity, &Arc<Endpoint>> =
-            self.members.iter().map(|member| (member.endpoint.identity(), &member.endpoint)).collect();
+        let known: BTreeMap<&Identity, &Member> =
+            self.members.iter().map(|member| (member.endpoint.identity(), member)).collect();
         let members: Vec<Member> = registered
             .iter()
             .flat_map(|registered| registered.instance.endpoints.iter().map(|address| (*registered, address)))
@@ -126,6 +147,15 @@ impl Roster {
     /// Those that calls are spread over.
     pub(super) fn takers(&self) -> &[Arc<Endpoint>] {
         &self.takers
+    }
+
+    /// When the oldest of those who are up was registered; `None` when nobody is.
+    pub(super) fn born_ms(&self) -> Option<i64> {
+        let up = self.members.iter().filter(|member| match member.standing {
+            Standing::Up | Standing::Held => true,
+            Standing::Suspect | Standing::Draining | Standing::Refused => false,
+        });
+        up.map(|member| member.born_ms).min()
     }
 
     /// How many of those have a breaker that is not closed.

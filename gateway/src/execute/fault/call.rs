@@ -4,6 +4,7 @@
 //! one fixed sentence and a request id. The log has the words of every failed call, once, under that id.
 
 use tonic::Code;
+use turnout_control::policy::Arm;
 use turnout_schema::graph::{Argument, Safety};
 use turnout_schema::plan::{Fetch, Origin as Purpose};
 
@@ -27,11 +28,16 @@ pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure
             Default::default()
         }
     };
+    let is_lost = is_lost(operation, fetch, failure);
     let own = match words {
         Words::Open => localized.or_else(|| Some(clean(&failure.message)).filter(|text| !text.is_empty())),
         Words::Masked => None,
     };
-    let fault = Fault::new(code(failure), own.unwrap_or_else(|| sentence(failure).to_owned()));
+    let (code, sentence) = match is_lost {
+        true => ("VERSION_UNAVAILABLE", "The version of the service that the operation uses has gone."),
+        false => (code(failure), sentence(failure)),
+    };
+    let fault = Fault::new(code, own.unwrap_or_else(|| sentence.to_owned()));
     let mut fault = fault.of_fetch(operation, fetch);
     if is_retryable(failure, fetch.rpc.safety) {
         fault.extensions.insert("retryable".to_owned(), true.into());
@@ -41,6 +47,13 @@ pub(in crate::execute) fn fault(operation: &Operation<'_>, fetch: usize, failure
         Words::Open => fault,
         Words::Masked => fault.with_request_id(operation.request_id),
     }
+}
+
+/// Whether nobody is left of a candidate that the operation has begun to use. Another version would be another
+/// answer to the rest of the same question.
+fn is_lost(operation: &Operation<'_>, fetch: &Fetch, failure: &Failure) -> bool {
+    let arm = || operation.lineup.choose(fetch.member).map(|chosen| chosen.arm);
+    failure.origin == Origin::Nobody && arm() == Some(Arm::Candidate)
 }
 
 /// Tells the log of a failed call.

@@ -116,6 +116,14 @@ impl Store for Flaky {
         self.inner.leadership()
     }
 
+    fn report(&self, bytes: Bytes) -> BoxFuture<'_, Result<(), Error>> {
+        self.up(self.inner.report(bytes))
+    }
+
+    fn replicas(&self) -> watch::Receiver<Arc<BTreeMap<String, Bytes>>> {
+        self.inner.replicas()
+    }
+
     fn run(self: Arc<Self>, stop: CancellationToken) -> BoxFuture<'static, ()> {
         self.inner.clone().run(stop)
     }

@@ -33,10 +33,13 @@ use turnout_control::registry::{Registered, Snapshot};
 use turnout_schema::Digest;
 
 use self::sqlite::Sqlite;
-use super::store::{Blob, Error, Granted, Leadership, Store, Stored};
+use super::store::{Blob, Error, Granted, Leadership, REPORT_BYTES_MAX, Store, Stored};
 use super::{Freshness, Hearing, Hub, Known, Registry};
 use crate::clock::Clock;
 use crate::telemetry::chain;
+
+/// What the only gateway is called among all.
+const ALONE: &str = "alone";
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +146,8 @@ pub struct Embedded {
     /// Changes while `held` is taken.
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
+    /// What this gateway says of itself: nobody else is there to say anything.
+    replicas: watch::Sender<Arc<BTreeMap<String, Bytes>>>,
     /// The last to go.
     _lock: Lock,
 }
@@ -176,6 +181,7 @@ impl Embedded {
             leases: Mutex::new(leases),
             records: watch::Sender::new(Arc::new(opened.records)),
             leadership: watch::Sender::new(Leadership::Leads),
+            replicas: watch::Sender::new(Arc::default()),
             _lock: opened.lock,
         });
         embedded.is_heard(&lock(&embedded.held));
@@ -278,6 +284,20 @@ impl Store for Embedded {
 
     fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.subscribe()
+    }
+
+    fn report(&self, bytes: Bytes) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(ready(match bytes.len() {
+            0..=REPORT_BYTES_MAX => {
+                self.replicas.send_replace(Arc::new([(ALONE.to_owned(), bytes)].into()));
+                Ok(())
+            }
+            length => Err(Error::Report(length)),
+        }))
+    }
+
+    fn replicas(&self) -> watch::Receiver<Arc<BTreeMap<String, Bytes>>> {
+        self.replicas.subscribe()
     }
 
     fn run(self: Arc<Self>, stop: CancellationToken) -> BoxFuture<'static, ()> {

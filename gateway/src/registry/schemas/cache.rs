@@ -237,6 +237,14 @@ impl Store for Cached {
         self.store.leadership()
     }
 
+    fn report(&self, bytes: Bytes) -> BoxFuture<'_, Result<(), Error>> {
+        self.store.report(bytes)
+    }
+
+    fn replicas(&self) -> watch::Receiver<Arc<BTreeMap<String, Bytes>>> {
+        self.store.replicas()
+    }
+
     fn run(self: Arc<Self>, stop: CancellationToken) -> BoxFuture<'static, ()> {
         self.store.clone().run(stop)
     }

@@ -113,7 +113,7 @@ impl Job {
 
 fn unresolved(error: Error) -> Unresolved {
     let class = match error {
-        Error::Descriptors(_) | Error::Full(_) | Error::Excess(_) => Class::Unusable,
+        Error::Descriptors(_) | Error::Full(_) | Error::Excess(_) | Error::Report(_) => Class::Unusable,
         Error::Unavailable(..)
         | Error::Refused(_)
         | Error::Digest { .. }

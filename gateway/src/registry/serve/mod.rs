@@ -159,7 +159,7 @@ impl From<Error> for Trouble {
                 error.to_string(),
                 "Read it again, and decide anew.",
             ),
-            Error::Excess(_) => Trouble::new(
+            Error::Excess(_) | Error::Report(_) => Trouble::new(
                 Kind::TooLarge,
                 "CHANGE_TOO_LARGE",
                 error.to_string(),

@@ -1,6 +1,6 @@
 //! Learning what is registered: following the keys, looking up what is missing, telling the hub.
 //!
-//! Three prefixes are followed: instances, bindings, records. The view says what they come to; what it wishes to
+//! Four prefixes are followed: instances, bindings, records, and what gateways say of themselves. The view says what they come to; what it wishes to
 //! know is looked up here, many at a time. An instance that was written by no gateway is served like any other:
 //! whichever gateway sees it first binds its version.
 
@@ -59,6 +59,7 @@ impl Etcd {
         let (instances, following_instances) = open(self.keys.instances());
         let (versions, following_versions) = open(self.keys.versions());
         let (records, following_records) = open(self.keys.records());
+        let (replicas, following_replicas) = open(self.keys.replicas());
         let Followed { deltas: instances, freshness: of_instances } = instances;
         let Followed { deltas: versions, freshness: of_versions } = versions;
         let Followed { deltas: records, freshness: of_records } = records;
@@ -66,12 +67,15 @@ impl Etcd {
             following_instances,
             following_versions,
             following_records,
+            following_replicas,
             self.follow_instances(instances),
             self.follow_versions(versions),
             self.follow_records(records),
+            self.follow_replicas(replicas.deltas),
             self.tell_freshness([of_instances, of_versions, of_records], &stop),
             self.find_out(&stop),
             self.elect(&stop),
+            self.keep_saying(&stop),
         );
     }
 

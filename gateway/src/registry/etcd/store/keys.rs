@@ -5,12 +5,16 @@
 //! schemas/<hex>/c/0000 …          the bytes          schemas/<hex>/meta             last: there = complete
 //! records/<kind>/<name>           watched records    records/changed                last of every change
 //! audit/<name>                    not watched        leader                         under a lease
+//! replicas/<name>                 under a lease of the gateway that says it
 //! ```
 //! Names are legal in keys by their types, so no key can reach into another's place.
 
 use turnout_control::id::{InstanceId, ServiceName, Version};
 use turnout_control::records::{Key, Kind};
 use turnout_schema::Digest;
+
+/// The longest name of a gateway; anybody may write there.
+const NAME_BYTES_MAX: usize = 256;
 
 /// The keys below one root.
 #[derive(Clone, Debug)]
@@ -100,6 +104,20 @@ impl Keys {
         format!("{}/leader", self.root)
     }
 
+    pub(super) fn replicas(&self) -> String {
+        format!("{}/replicas/", self.root)
+    }
+
+    pub(super) fn replica(&self, name: &str) -> String {
+        format!("{}/replicas/{name}", self.root)
+    }
+
+    /// Which gateway's report stands there; `None` when nothing of ours does.
+    pub(super) fn replica_at<'a>(&self, key: &'a [u8]) -> Option<&'a str> {
+        let name = str::from_utf8(key).ok()?.strip_prefix(&self.replicas())?;
+        (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then_some(name)
+    }
+
     fn audit(&self) -> String {
         format!("{}/audit/", self.root)
     }
@@ -120,6 +138,8 @@ mod tests {
             let record: Key = text.parse().unwrap();
             assert_eq!(keys.record_at(keys.record(&record).as_bytes()), Some(record));
         }
+        assert_eq!(keys.replica_at(keys.replica("gw-7f").as_bytes()), Some("gw-7f"));
+        assert_eq!(keys.replica_at(b"/turnout/v1/replicas/"), None);
         let digest = Digest::of(b"x");
         assert_eq!(keys.meta_at(keys.meta(digest).as_bytes()), Some(digest));
         for odd in ["/turnout/v1/versions/catalog", "/turnout/v1/versions/a/b/c", "/turnout/v1/versions/a/vv"]

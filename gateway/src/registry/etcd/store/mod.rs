@@ -11,6 +11,7 @@ mod follow;
 mod keys;
 mod records;
 mod register;
+mod replicas;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -33,6 +34,7 @@ use turnout_schema::Digest;
 
 use self::election::Office;
 use self::keys::Keys;
+use self::replicas::Voice;
 use self::view::View;
 use super::cluster::Cluster;
 use super::range::{self, counted};
@@ -60,7 +62,9 @@ pub struct Etcd {
     records: watch::Sender<Arc<Records>>,
     leadership: watch::Sender<Leadership>,
     office: Mutex<Option<Office>>,
-    /// What this gateway is called in `leader`.
+    voice: Mutex<Voice>,
+    replicas: watch::Sender<Arc<BTreeMap<String, Bytes>>>,
+    /// What this gateway is called in `leader` and below `replicas`.
     name: String,
 }
 
@@ -87,6 +91,8 @@ impl Etcd {
             records: watch::Sender::new(Arc::default()),
             leadership: watch::Sender::new(Leadership::Follows(None)),
             office: Mutex::new(None),
+            voice: Mutex::default(),
+            replicas: watch::Sender::new(Arc::default()),
             name,
         })
     }
@@ -176,6 +182,14 @@ impl Store for Etcd {
 
     fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.subscribe()
+    }
+
+    fn report(&self, bytes: Bytes) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(in_time(WRITE, self.say(bytes)))
+    }
+
+    fn replicas(&self) -> watch::Receiver<Arc<BTreeMap<String, Bytes>>> {
+        self.replicas.subscribe()
     }
 
     fn run(self: Arc<Self>, stop: CancellationToken) -> BoxFuture<'static, ()> {

@@ -344,6 +344,44 @@ async fn one_leads_and_another_follows_when_it_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_three_gateways_say_is_heard_by_all_and_a_dead_one_is_gone_in_time() {
+    let Some(etcd) = testing::Etcd::one().await else { return };
+    let (one, two, dies) =
+        (Gateway::start(&etcd, "one"), Gateway::start(&etcd, "two"), Gateway::at(&etcd, ROOT, "dies"));
+    let running = dies.running.spawn(dies.registry.store.clone().run(dies.stop.clone()));
+    for (gateway, said) in [(&one, "1"), (&two, "2"), (&dies, "3")] {
+        gateway.registry.store.report(said.into()).await.unwrap();
+    }
+    let heard = |by: &Gateway| -> Vec<(String, Bytes)> {
+        by.registry
+            .store
+            .replicas()
+            .borrow()
+            .iter()
+            .map(|(name, said)| (name.clone(), said.clone()))
+            .collect()
+    };
+    let all = [("dies", "3"), ("one", "1"), ("two", "2")];
+    let named = |said: &[(&str, &'static str)]| -> Vec<(String, Bytes)> {
+        said.iter().map(|(name, said)| ((*name).to_owned(), Bytes::from_static(said.as_bytes()))).collect()
+    };
+    for gateway in [&one, &two, &dies] {
+        eventually("all are heard", || heard(gateway) == named(&all)).await;
+    }
+    // Nothing of it goes on, and nobody says goodbye.
+    running.abort();
+    let gone = Instant::now();
+    let left = || heard(&one) == named(&all[1..]);
+    while !left() {
+        assert!(gone.elapsed() < Duration::from_secs(20), "it is heard for too long");
+        sleep(Duration::from_millis(100)).await;
+    }
+    two.stop().await;
+    eventually("who stops in order is gone at once", || heard(&one) == named(&all[1..2])).await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_etcd_is_away_what_was_heard_holds_and_writes_say_so() {
     let Some(mut etcd) = testing::Etcd::one().await else { return };
     let gateway = Gateway::start(&etcd, "one");

@@ -1,16 +1,17 @@
-//! Which version of a service is served to a caller about whom nothing else was decided?
+//! Which version of a major of a service is stable, while nobody decides otherwise?
 //!
-//! The answer is a list of claims, the best first, because a version that cannot be read, composed or
-//! accepted gives way to the next. Only versions with known descriptors take part. What serves (the seat)
-//! goes on serving until somebody who runs has a better claim: a higher major or a release after a
-//! pre-release, which promise nothing to those before them, or a higher version of the same major, which the
-//! gate must find able to stand in. So a version that nobody runs displaces nobody, whatever its number.
+//! The answer is a list of claims, the best first, because a version that cannot be read gives way to the
+//! next. Only versions with known descriptors take part, and only those of one major: another major serves
+//! those who were built for it. What is stable (the base) stays so until somebody who runs has a better
+//! claim. A higher version is no reason: it is tried first (`rollout`), and becomes stable by what it proves.
+//! Only where a pre-release is stable does a higher version take its place at once, because a pre-release
+//! promises nothing to those before it.
 //!
-//! When the last instance of what serves goes, a lower version of its major that runs stands in at once:
-//! some answers are better than none. It gives the seat back as soon as the other runs again. Whoever else
-//! runs, a version that the gate refuses or a lower major, must wait until nobody has run what serves for
-//! `VACANT_AFTER`, because a restart must not change the graph. Where nobody runs at all the graph stays as it
-//! is. Nothing here knows of weights, pins or policies.
+//! When the last instance of what is stable goes, a lower version that runs stands in at once: some answers
+//! are better than none. It gives the place back as soon as the other runs again. A higher version must wait
+//! until nobody has run what is stable for `VACANT_AFTER`, because a restart must not change the graph, and
+//! never takes over while a rollout gives a candidate to anybody: stable does not fall to what is being
+//! tried. Where nobody runs at all everything stays as it is. Nothing here knows of weights over time or pins.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,9 +20,11 @@ use turnout_schema::Digest;
 
 use crate::id::Version;
 use crate::registry::{Registered, Service, Standing};
+use crate::routes::Base;
+use crate::slot::Weight;
 
-/// How long nobody must have run what serves until somebody takes over who cannot stand in for it. Longer
-/// than a restart, and than instances without a goodbye are kept.
+/// How long nobody must have run what is stable until somebody takes over who was not proven. Longer than a
+/// restart, and than instances without a goodbye are kept.
 pub const VACANT_AFTER: Duration = Duration::from_secs(60);
 
 /// A version that could be served.
@@ -35,17 +38,7 @@ pub struct Choice<'a> {
     pub runs: bool,
 }
 
-/// What serves of a service, as all gateways remember it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
-    /// The version.
-    pub version: Version,
-    /// The version it was put in place of because nobody ran that: a higher one comes back as soon as it
-    /// runs, a lower one was left behind against the gate.
-    pub instead_of: Option<Version>,
-}
-
-/// Whether anybody runs what serves.
+/// Whether anybody runs what is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vacancy {
     /// Somebody does, or did lately.
@@ -54,7 +47,7 @@ pub enum Vacancy {
     Long,
 }
 
-/// A version that may serve, and why it may.
+/// A version that may be stable, and why it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// The version.
@@ -63,64 +56,96 @@ pub struct Claim<'a> {
     pub way: Way,
 }
 
-/// Why a version may serve, the strongest reason first.
+/// Why a version may be stable, the strongest reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// It is of a higher major, or a release where a pre-release serves.
+    /// It is higher, and a pre-release is stable.
     Outranks,
     /// Another one stood in for it, and it runs again.
     Returns,
-    /// It is a higher version of the same major: only if the gate says that it can stand in.
-    Replaces,
-    /// It serves, and runs.
+    /// It is stable, and runs.
     Keeps,
-    /// It is lower than what serves, and nobody runs that.
+    /// It is lower than what is stable, and nobody runs that.
     StandsIn,
-    /// The gate refuses it or its major is lower, but nobody has run what serves for long.
+    /// It is higher than what is stable, and nobody has run that for long.
     Overrides,
-    /// It serves, and nobody better runs.
+    /// It is stable, and nobody better runs.
     Lingers,
-    /// Nothing serves, or nothing better can be used.
+    /// Nothing is stable, or nothing better can be used.
     Remains,
 }
 
-/// The versions that may serve, the best first. A version may come twice, by a strong reason that holds only
-/// if the gate agrees, and by a weak one that holds anyway.
-pub fn claims<'a>(service: &'a Service, seat: Option<&Seat>, vacancy: Vacancy) -> Vec<Claim<'a>> {
-    let choices = choices(service);
-    let held = seat.and_then(|seat| {
-        let holder = choices.iter().find(|choice| *choice.version == seat.version)?;
-        Some((seat, *holder))
-    });
-    let mut claims = Vec::with_capacity(choices.len());
-    for choice in &choices {
-        let Some((seat, holder)) = &held else {
-            claims.push(Claim { choice: *choice, way: Way::Remains });
-            continue;
+/// What was decided about a major of a service, and what has become of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// What was decided.
+    pub base: &'a Base,
+    /// Whether anybody runs what is stable.
+    pub vacancy: Vacancy,
+    /// The versions that were rolled back: nobody gets them unless an operator says so.
+    pub rolled_back: &'a BTreeSet<Version>,
+}
+
+/// The versions of a major that may be stable, the best first.
+pub fn claims<'a>(service: &'a Service, major: u64, held: Option<Held<'_>>) -> Vec<Claim<'a>> {
+    let choices = choices(service).into_iter().filter(|choice| choice.version.semver().major == major);
+    let choices: Vec<Choice<'a>> = choices.collect();
+    let runs = |version: &Version| choices.iter().any(|choice| choice.version == version && choice.runs);
+    let claim = |choice: &Choice<'a>| {
+        let way = match &held {
+            None => Some(Way::Remains).filter(|_| choice.runs),
+            Some(held) => way(choice, held, &runs),
         };
-        let way = way(choice, holder, seat, vacancy);
-        claims.push(Claim { choice: *choice, way });
-        if way == Way::Replaces && vacancy == Vacancy::Long && !holder.runs {
-            claims.push(Claim { choice: *choice, way: Way::Overrides });
-        }
-    }
+        way.map(|way| Claim { choice: *choice, way })
+    };
+    let mut claims: Vec<Claim<'a>> = choices.iter().filter_map(claim).collect();
     // Stable: inside a way, the order of choices.
     claims.sort_by_key(|claim| claim.way);
     claims
 }
 
-/// The seat after a version was chosen by a claim.
-pub fn seat(before: Option<&Seat>, version: &Version, way: Way) -> Seat {
-    let absent = before.and_then(|seat| seat.instead_of.as_ref());
+/// What is decided after a version was chosen by a claim. What is being tried stays, but for what is stable
+/// now or higher than it no more.
+pub fn after(before: Option<&Base>, version: &Version, way: Way) -> Base {
+    let absent = before.and_then(|base| base.instead_of.as_ref());
     let above = absent.filter(|absent| *absent > version);
     let instead_of = match way {
         Way::Keeps | Way::Lingers => absent,
-        Way::StandsIn | Way::Overrides => above.or(before.map(|seat| &seat.version)),
-        Way::Replaces => above,
+        Way::StandsIn | Way::Overrides => above.or(before.map(|base| &base.stable)),
         Way::Returns | Way::Outranks | Way::Remains => None,
     };
     let instead_of = instead_of.cloned();
-    Seat { version: version.clone(), instead_of }
+    let mut base = before.cloned().unwrap_or_else(|| Base::new(version.clone()));
+    base.stable = version.clone();
+    base.instead_of = instead_of;
+    base.candidate = base.candidate.filter(|tried| tried.version > *version);
+    base
+}
+
+/// The majors of which a version has known descriptors, lowest first.
+pub fn majors(service: &Service) -> BTreeSet<u64> {
+    let described = service.versions.iter().filter(|(_, record)| record.digest.is_some());
+    described.map(|(version, _)| version.semver().major).collect()
+}
+
+/// Whether somebody runs any version of a major.
+pub fn runs_major(service: &Service, major: u64) -> bool {
+    running(service).into_iter().any(|version| version.semver().major == major)
+}
+
+/// The versions that run and may be tried in the place of what is stable, lowest first. Pre-releases are not
+/// tried where a release is stable.
+pub fn newcomers<'a>(service: &'a Service, stable: &Version) -> Vec<Choice<'a>> {
+    let major = stable.semver().major;
+    let higher = |choice: &Choice<'_>| {
+        choice.runs
+            && choice.version > stable
+            && choice.version.semver().major == major
+            && choice.version.semver().pre.is_empty()
+    };
+    let mut newcomers: Vec<Choice<'a>> = choices(service).into_iter().filter(higher).collect();
+    newcomers.sort_by_key(|choice| choice.version);
+    newcomers
 }
 
 /// The versions with known descriptors, the one to serve first where nothing serves: releases before
@@ -142,31 +167,30 @@ pub fn undescribed(service: &Service) -> impl Iterator<Item = &Version> {
     bare.map(|(version, _)| version).filter(move |version| running.contains(version))
 }
 
-fn way(choice: &Choice<'_>, holder: &Choice<'_>, seat: &Seat, vacancy: Vacancy) -> Way {
-    let (new, old) = (choice.version, holder.version);
+/// `None`: it must not be given to those who get what is stable.
+fn way(choice: &Choice<'_>, held: &Held<'_>, runs: &dyn Fn(&Version) -> bool) -> Option<Way> {
+    let (new, old) = (choice.version, &held.base.stable);
+    let holder_runs = runs(old);
     if new == old {
-        return if holder.runs { Way::Keeps } else { Way::Lingers };
-    }
-    if !choice.runs {
-        return Way::Remains;
-    }
-    if new > old && seat.instead_of.as_ref() == Some(new) {
-        return Way::Returns;
+        return Some(if holder_runs { Way::Keeps } else { Way::Lingers });
     }
     let (released, was_released) = (new.semver().pre.is_empty(), old.semver().pre.is_empty());
-    let same_major = new.semver().major == old.semver().major;
-    match (released, was_released) {
-        (true, false) => Way::Outranks,
-        (false, true) => Way::Remains,
-        (false, false) if new > old => Way::Outranks,
-        (true, true) if new > old && !same_major => Way::Outranks,
-        (true, true) if new > old => Way::Replaces,
-        (true, true) | (false, false) if holder.runs => Way::Remains,
-        (true, true) | (false, false) if same_major => Way::StandsIn,
-        (true, true) | (false, false) => match vacancy {
-            Vacancy::Short => Way::Remains,
-            Vacancy::Long => Way::Overrides,
-        },
+    if !choice.runs || held.rolled_back.contains(new) || (was_released && !released) {
+        return None;
+    }
+    if new < old {
+        return Some(if holder_runs { Way::Remains } else { Way::StandsIn });
+    }
+    if held.base.instead_of.as_ref() == Some(new) {
+        return Some(Way::Returns);
+    }
+    if !was_released {
+        return Some(Way::Outranks);
+    }
+    let tries = held.base.candidate.as_ref().is_some_and(|tried| tried.weight > Weight::NONE);
+    match held.vacancy {
+        Vacancy::Long if !holder_runs && !tries => Some(Way::Overrides),
+        Vacancy::Long | Vacancy::Short => None,
     }
 }
 
@@ -196,6 +220,7 @@ mod tests {
     use super::*;
     use crate::registry::tests::registered;
     use crate::registry::{Event, Intent, Presence, Snapshot, Why};
+    use crate::routes::Tried;
 
     /// Versions that are given as `1.4.0` (runs), `1.4.0-` (nobody runs it), `1.4.0~` (drains), `1.4.0?`
     /// (silent) and `1.4.0!` (runs without descriptors).
@@ -220,18 +245,28 @@ mod tests {
         snapshot.services().next().map(|(_, service)| service.clone()).unwrap_or_default()
     }
 
-    /// A seat, given as `1.3.0` or `1.3.0 for 1.5.0`.
-    fn seated(text: &str) -> Seat {
-        let (version, instead_of) = text.split_once(" for ").map_or((text, None), |(a, b)| (a, Some(b)));
-        Seat {
+    /// What was decided, given as `1.3.0`, `1.3.0 for 1.5.0`, or with ` trying 1.6.0` or ` holding 1.6.0` (at
+    /// weight zero) behind it.
+    fn decided(text: &str) -> Base {
+        let tried = |version: &str, ppm| Tried {
             version: version.parse().unwrap(),
-            instead_of: instead_of.map(|version| version.parse().unwrap()),
-        }
+            weight: Weight::ppm(ppm).unwrap(),
+            salt: "shop/1".to_owned(),
+        };
+        let (text, candidate) = match (text.split_once(" trying "), text.split_once(" holding ")) {
+            (Some((text, version)), _) => (text, Some(tried(version, 10_000))),
+            (None, Some((text, version))) => (text, Some(tried(version, 0))),
+            (None, None) => (text, None),
+        };
+        let (version, instead_of) = text.split_once(" for ").map_or((text, None), |(a, b)| (a, Some(b)));
+        let instead_of = instead_of.map(|version| version.parse().unwrap());
+        Base { instead_of, candidate, ..Base::new(version.parse().unwrap()) }
     }
 
-    fn written(seat: &Seat) -> String {
-        let of = seat.instead_of.as_ref().map_or_else(String::new, |of| format!(" for {of}"));
-        format!("{}{of}", seat.version)
+    fn written(base: &Base) -> String {
+        let of = base.instead_of.as_ref().map_or_else(String::new, |of| format!(" for {of}"));
+        let tried = base.candidate.as_ref().map_or_else(String::new, |of| format!(" with {}", of.version));
+        format!("{}{of}{tried}", base.stable)
     }
 
     fn told(claims: &[Claim<'_>]) -> String {
@@ -239,31 +274,31 @@ mod tests {
         names.collect::<Vec<_>>().join(", ")
     }
 
+    fn held<'a>(base: &'a Base, vacancy: Vacancy, rolled_back: &'a BTreeSet<Version>) -> Held<'a> {
+        Held { base, vacancy, rolled_back }
+    }
+
     #[test]
-    fn where_nothing_serves_the_highest_that_runs_comes_first() {
+    fn where_nothing_is_stable_the_highest_of_the_major_that_runs_comes_first() {
         for (registered, expected) in [
             (&[][..], ""),
             (&["1.4.0"], "1.4.0"),
             (&["1.4.0", "1.10.0", "1.9.0"], "1.10.0 1.9.0 1.4.0"),
-            (&["1.4.0", "2.0.0"], "2.0.0 1.4.0"),
-            (&["1.4.0", "1.5.0-"], "1.4.0 1.5.0"),
-            (&["1.4.0", "1.5.0~"], "1.4.0 1.5.0"),
+            (&["1.4.0", "2.0.0"], "1.4.0"),
+            (&["1.4.0", "1.5.0-"], "1.4.0"),
+            (&["1.4.0", "1.5.0~"], "1.4.0"),
             (&["1.4.0", "1.5.0?"], "1.5.0 1.4.0"),
-            (&["1.4.0-", "1.5.0-"], "1.5.0 1.4.0"),
-            (&["1.4.0~", "1.5.0~", "1.3.0"], "1.3.0 1.5.0 1.4.0"),
-            // A major that nobody runs is no reason to answer nothing.
-            (&["1.4.0", "2.0.0-"], "1.4.0 2.0.0"),
-            // Versions without descriptors take no part, and no major comes from them.
-            (&["1.4.0", "2.0.0!"], "1.4.0"),
-            (&["2.0.0!"], ""),
-            // Pre-releases only if nothing else.
-            (&["1.4.0-", "1.5.0-rc.1"], "1.4.0 1.5.0-rc.1"),
-            (&["1.4.0", "2.0.0-rc.1"], "1.4.0 2.0.0-rc.1"),
-            (&["2.0.0-rc.2", "2.0.0-rc.10"], "2.0.0-rc.10 2.0.0-rc.2"),
-            (&["0.1.0", "0.2.0"], "0.2.0 0.1.0"),
+            // Nobody runs anything, so nothing is decided.
+            (&["1.4.0-", "1.5.0-"], ""),
+            // Versions without descriptors take no part.
+            (&["1.4.0", "1.5.0!"], "1.4.0"),
+            // Pre-releases only if nothing else runs.
+            (&["1.4.0", "1.5.0-rc.1"], "1.4.0 1.5.0-rc.1"),
+            (&["1.4.0-", "1.5.0-rc.1"], "1.5.0-rc.1"),
+            (&["1.0.0-rc.2", "1.0.0-rc.10"], "1.0.0-rc.10 1.0.0-rc.2"),
         ] {
             let service = service(registered);
-            let claims = claims(&service, None, Vacancy::Short);
+            let claims = claims(&service, 1, None);
             let names: Vec<String> = claims.iter().map(|claim| claim.choice.version.to_string()).collect();
             assert_eq!(names.join(" "), expected, "{registered:?}");
             assert!(claims.iter().all(|claim| claim.way == Way::Remains));
@@ -271,66 +306,82 @@ mod tests {
     }
 
     #[test]
-    fn who_serves_gives_way_only_to_a_better_claim() {
-        for (registered, seat, vacancy, expected) in [
-            // A higher version of the same major runs: the gate is asked.
-            (&["1.4.0", "1.5.0"][..], "1.4.0", Vacancy::Short, "Replaces 1.5.0, Keeps 1.4.0"),
-            (&["1.4.0", "1.5.0-"], "1.4.0", Vacancy::Short, "Keeps 1.4.0, Remains 1.5.0"),
-            (&["1.4.0", "1.5.0"], "1.5.0", Vacancy::Short, "Keeps 1.5.0, Remains 1.4.0"),
-            // A higher major does without, but not when nobody runs it.
-            (&["1.4.0", "2.0.0"], "1.4.0", Vacancy::Short, "Outranks 2.0.0, Keeps 1.4.0"),
-            (&["1.4.0", "2.0.0-"], "1.4.0", Vacancy::Long, "Keeps 1.4.0, Remains 2.0.0"),
-            // Nobody runs what serves.
-            (&["1.4.0", "1.5.0-"], "1.5.0", Vacancy::Short, "StandsIn 1.4.0, Lingers 1.5.0"),
-            (&["1.4.0", "1.5.0-"], "1.4.0 for 1.5.0", Vacancy::Long, "Keeps 1.4.0, Remains 1.5.0"),
-            (&["1.4.0", "1.5.0"], "1.4.0 for 1.5.0", Vacancy::Short, "Returns 1.5.0, Keeps 1.4.0"),
-            (&["1.4.0-", "1.5.0"], "1.4.0", Vacancy::Short, "Replaces 1.5.0, Lingers 1.4.0"),
-            (&["1.4.0-", "1.5.0"], "1.4.0", Vacancy::Long, "Replaces 1.5.0, Overrides 1.5.0, Lingers 1.4.0"),
-            (&["1.4.0", "2.0.0-"], "2.0.0", Vacancy::Short, "Lingers 2.0.0, Remains 1.4.0"),
-            (&["1.4.0", "2.0.0-"], "2.0.0", Vacancy::Long, "Overrides 1.4.0, Lingers 2.0.0"),
-            (&["1.4.0", "2.0.0"], "1.4.0 for 2.0.0", Vacancy::Short, "Returns 2.0.0, Keeps 1.4.0"),
-            // What was left behind against the gate does not come back.
-            (&["1.4.0", "1.5.0"], "1.5.0 for 1.4.0", Vacancy::Short, "Keeps 1.5.0, Remains 1.4.0"),
+    fn what_is_stable_gives_way_only_to_a_better_claim() {
+        use Vacancy::{Long, Short};
+        for (registered, base, vacancy, expected) in [
+            // A higher version that runs is tried, and is no reason.
+            (&["1.4.0", "1.5.0"][..], "1.4.0", Short, "Keeps 1.4.0"),
+            (&["1.4.0", "1.5.0"], "1.4.0 trying 1.5.0", Short, "Keeps 1.4.0"),
+            (&["1.4.0", "1.5.0"], "1.5.0", Short, "Keeps 1.5.0, Remains 1.4.0"),
+            (&["1.4.0", "2.0.0"], "1.4.0", Short, "Keeps 1.4.0"),
+            // Nobody runs what is stable.
+            (&["1.4.0", "1.5.0-"], "1.5.0", Short, "StandsIn 1.4.0, Lingers 1.5.0"),
+            (&["1.4.0", "1.5.0-", "1.6.0"], "1.5.0 trying 1.6.0", Long, "StandsIn 1.4.0, Lingers 1.5.0"),
+            (&["1.4.0", "1.5.0-"], "1.4.0 for 1.5.0", Long, "Keeps 1.4.0"),
+            (&["1.4.0", "1.5.0"], "1.4.0 for 1.5.0", Short, "Returns 1.5.0, Keeps 1.4.0"),
+            (&["1.4.0-", "1.5.0"], "1.4.0", Short, "Lingers 1.4.0"),
+            (&["1.4.0-", "1.5.0"], "1.4.0", Long, "Overrides 1.5.0, Lingers 1.4.0"),
+            // What is being tried never takes over, and what a rollout only holds may.
+            (&["1.4.0-", "1.5.0"], "1.4.0 trying 1.5.0", Long, "Lingers 1.4.0"),
+            (&["1.4.0-", "1.5.0", "1.6.0"], "1.4.0 trying 1.5.0", Long, "Lingers 1.4.0"),
+            (&["1.4.0-", "1.5.0"], "1.4.0 holding 1.5.0", Long, "Overrides 1.5.0, Lingers 1.4.0"),
+            // Another major takes over nothing.
+            (&["1.4.0-", "2.0.0"], "1.4.0", Long, "Lingers 1.4.0"),
+            // What was left behind does not come back.
+            (&["1.4.0", "1.5.0"], "1.5.0 for 1.4.0", Short, "Keeps 1.5.0, Remains 1.4.0"),
             // Pre-releases promise nothing, and displace no release.
-            (&["1.4.0-rc.1", "1.4.0"], "1.4.0-rc.1", Vacancy::Short, "Outranks 1.4.0, Keeps 1.4.0-rc.1"),
-            (&["1.4.0-", "1.5.0-rc.1"], "1.4.0", Vacancy::Long, "Lingers 1.4.0, Remains 1.5.0-rc.1"),
-            (
-                &["2.0.0-rc.1", "2.0.0-rc.2"],
-                "2.0.0-rc.1",
-                Vacancy::Short,
-                "Outranks 2.0.0-rc.2, Keeps 2.0.0-rc.1",
-            ),
-            // A seat that is not known here binds nobody.
-            (&["1.4.0"], "3.0.0", Vacancy::Short, "Remains 1.4.0"),
+            (&["1.4.0-rc.1", "1.4.0"], "1.4.0-rc.1", Short, "Outranks 1.4.0, Keeps 1.4.0-rc.1"),
+            (&["1.4.0-", "1.5.0-rc.1"], "1.4.0", Long, "Lingers 1.4.0"),
+            (&["1.0.0-rc.1", "1.0.0-rc.2"], "1.0.0-rc.1", Short, "Outranks 1.0.0-rc.2, Keeps 1.0.0-rc.1"),
+            // What is not known here is what nobody runs.
+            (&["1.4.0"], "1.5.0", Short, "StandsIn 1.4.0"),
+            (&["1.6.0"], "1.5.0", Short, ""),
+            (&["1.6.0"], "1.5.0", Long, "Overrides 1.6.0"),
         ] {
-            let (service, seat) = (service(registered), seated(seat));
-            assert_eq!(told(&claims(&service, Some(&seat), vacancy)), expected, "{registered:?} {seat:?}");
+            let (service, base) = (service(registered), decided(base));
+            let claims = claims(&service, 1, Some(held(&base, vacancy, &BTreeSet::new())));
+            assert_eq!(told(&claims), expected, "{registered:?} {}", written(&base));
         }
     }
 
     #[test]
-    fn a_seat_remembers_whose_place_it_takes() {
-        for (before, version, way, after) in [
+    fn what_was_rolled_back_neither_takes_over_nor_stands_in() {
+        let rolled_back = BTreeSet::from(["1.5.0".parse().unwrap()]);
+        for (registered, base, expected) in [
+            (&["1.4.0-", "1.5.0"][..], "1.4.0", "Lingers 1.4.0"),
+            (&["1.4.0", "1.5.0", "1.6.0-"], "1.6.0", "StandsIn 1.4.0, Lingers 1.6.0"),
+            // An operator said so.
+            (&["1.4.0", "1.5.0"], "1.5.0", "Keeps 1.5.0, Remains 1.4.0"),
+        ] {
+            let (service, base) = (service(registered), decided(base));
+            let claims = claims(&service, 1, Some(held(&base, Vacancy::Long, &rolled_back)));
+            assert_eq!(told(&claims), expected, "{registered:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_remembers_whose_place_was_taken_and_what_is_tried() {
+        for (before, version, way, expected) in [
             ("1.5.0", "1.4.0", Way::StandsIn, "1.4.0 for 1.5.0"),
             ("1.4.0 for 1.5.0", "1.3.0", Way::StandsIn, "1.3.0 for 1.5.0"),
-            ("1.3.0 for 1.5.0", "1.4.0", Way::Replaces, "1.4.0 for 1.5.0"),
-            ("1.3.0 for 1.5.0", "1.6.0", Way::Replaces, "1.6.0"),
             ("1.4.0 for 1.5.0", "1.5.0", Way::Returns, "1.5.0"),
+            ("1.4.0 for 1.5.0 trying 1.6.0", "1.5.0", Way::Returns, "1.5.0 with 1.6.0"),
             ("1.4.0", "1.5.0", Way::Overrides, "1.5.0 for 1.4.0"),
-            ("2.0.0", "1.4.0", Way::Overrides, "1.4.0 for 2.0.0"),
+            ("1.4.0 holding 1.5.0", "1.5.0", Way::Overrides, "1.5.0 for 1.4.0"),
             ("1.5.0 for 1.4.0", "1.5.0", Way::Keeps, "1.5.0 for 1.4.0"),
-            ("1.5.0 for 1.4.0", "2.0.0", Way::Outranks, "2.0.0"),
+            ("1.4.0 trying 1.5.0", "1.4.0", Way::Lingers, "1.4.0 with 1.5.0"),
         ] {
-            let seat = seat(Some(&seated(before)), &version.parse().unwrap(), way);
-            assert_eq!(written(&seat), after, "{before} {version} {way:?}");
+            let base = after(Some(&decided(before)), &version.parse().unwrap(), way);
+            assert_eq!(written(&base), expected, "{before} {version} {way:?}");
         }
-        assert_eq!(written(&seat(None, &"1.0.0".parse().unwrap(), Way::Remains)), "1.0.0");
+        assert_eq!(written(&after(None, &"1.0.0".parse().unwrap(), Way::Remains)), "1.0.0");
     }
 
     /// Whatever runs, one look after the other comes to rest: a choice by the best claim is kept by the next.
     #[test]
     fn choices_come_to_rest() {
-        let versions = ["1.3.0", "1.4.0", "1.5.0-rc.1", "1.5.0", "2.0.0-rc.1", "2.0.0"];
+        let versions = ["1.3.0", "1.4.0", "1.5.0-rc.1", "1.5.0", "1.6.0-rc.1", "1.6.0"];
+        let nothing = BTreeSet::new();
         for running in 0..1 << versions.len() {
             let given: Vec<String> = versions
                 .iter()
@@ -340,16 +391,29 @@ mod tests {
             let service = service(&given.iter().map(String::as_str).collect::<Vec<_>>());
             for first in versions {
                 for vacancy in [Vacancy::Short, Vacancy::Long] {
-                    let mut seated = seated(first);
+                    let mut base = decided(first);
                     for _ in 0..4 {
-                        let best = claims(&service, Some(&seated), vacancy)[0];
-                        seated = seat(Some(&seated), best.choice.version, best.way);
+                        let best = claims(&service, 1, Some(held(&base, vacancy, &nothing)))[0];
+                        base = after(Some(&base), best.choice.version, best.way);
                     }
-                    let best = claims(&service, Some(&seated), vacancy)[0];
-                    assert!(matches!(best.way, Way::Keeps | Way::Lingers), "{given:?} {first} {seated:?}");
+                    let best = claims(&service, 1, Some(held(&base, vacancy, &nothing)))[0];
+                    assert!(matches!(best.way, Way::Keeps | Way::Lingers), "{given:?} {first} {base:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn who_may_be_tried_runs_and_is_a_higher_release_of_the_major() {
+        let service = service(&["1.3.0", "1.4.0", "1.6.0", "1.5.0", "1.7.0-", "1.8.0-rc.1", "2.0.0"]);
+        let told = |stable: &str| -> Vec<String> {
+            let stable = stable.parse().unwrap();
+            newcomers(&service, &stable).iter().map(|choice| choice.version.to_string()).collect()
+        };
+        assert_eq!(told("1.4.0"), ["1.5.0", "1.6.0"]);
+        assert!(told("2.0.0").is_empty());
+        assert_eq!(majors(&service), [1, 2].into());
+        assert!(runs_major(&service, 2) && !runs_major(&service, 3));
     }
 
     #[test]

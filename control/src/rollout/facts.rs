@@ -6,25 +6,24 @@ use std::time::Duration;
 use super::{Report, Rollout};
 use crate::id::ServiceName;
 
-/// How many rollouts one frontend's users may be in at a time.
-const CONCURRENT_MAX: usize = 2;
 /// After this long half of a rate is what was counted since.
 const HALF_LIFE_S: f64 = 300.0;
 
-/// Whether a rollout of this service has to wait, because users of some frontend are in as many others as they
-/// may be. `reach` has, of each frontend, the services that it uses. Whoever begins several at one tick asks
+/// Whether a rollout of this service has to wait, because users of some frontend are in `most` others, as many as
+/// they may be. `reach` has, of each frontend, the services that it uses. Whoever begins several at one tick asks
 /// again after each.
 pub fn must_wait<'a>(
     service: &ServiceName,
     rollouts: impl IntoIterator<Item = &'a Rollout>,
     reach: &[BTreeSet<ServiceName>],
+    most: usize,
 ) -> bool {
     let exposed: Vec<&ServiceName> =
         rollouts.into_iter().filter(|rollout| rollout.is_exposed()).map(|rollout| &rollout.service).collect();
     reach
         .iter()
         .filter(|reached| reached.contains(service))
-        .any(|reached| exposed.iter().filter(|service| reached.contains(**service)).count() >= CONCURRENT_MAX)
+        .any(|reached| exposed.iter().filter(|service| reached.contains(**service)).count() >= most)
 }
 
 /// How many gateways route by this revision of the records, or a later one.

@@ -21,7 +21,7 @@ use turnout_schema::subgraph::descriptors;
 use turnout_schema::{Diagnostic, Digest};
 
 /// The most that a gateway says of itself. Every gateway has it of every other in memory.
-pub(super) const REPORT_BYTES_MAX: usize = 256 << 10;
+pub(super) const REPORT_BYTES_MAX: usize = turnout_control::rollout::REPORT_BYTES_MAX;
 /// How many gateways are heard.
 pub(super) const REPLICAS_MAX: usize = 256;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turnout_control::id::ServiceName;
-use turnout_control::rollout::Approval;
+use turnout_control::rollout::{self, Approval};
 use turnout_control::slot::Weight;
 
 use crate::config::{Config, OnNewVersion, RolloutsConfig, ServiceConfig};
@@ -74,6 +74,19 @@ impl Settings {
             instances_min,
             services: services.collect(),
             others: wanted(&config.any_service),
+        }
+    }
+
+    /// How rollouts of a service are meant to go.
+    pub(super) fn plan(&self, service: &ServiceName) -> rollout::Settings {
+        rollout::Settings {
+            weights: self.steps.clone(),
+            dwell_min: self.dwell,
+            dwell_max: self.dwell_max,
+            approval: self.wanted(service).approval,
+            excess_failures_max: self.excess_failures,
+            instances_min: self.instances_min,
+            ..rollout::Settings::usual()
         }
     }
 

@@ -150,6 +150,19 @@ impl Meters {
         calls.entry((service.clone(), version.clone())).or_insert_with(new).clone()
     }
 
+    /// How many calls of each service there were, of all its versions.
+    pub fn called(&self) -> BTreeMap<ServiceName, u64> {
+        let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut called = BTreeMap::new();
+        for ((service, _), meter) in &calls {
+            let timings = meter.timings.iter().filter_map(OnceLock::get);
+            let count: u64 =
+                timings.filter_map(|timing| timing.read(Vec::new())).map(|series| series.count()).sum();
+            *called.entry(service.clone()).or_default() += count;
+        }
+        called
+    }
+
     /// All series that have anything in them.
     pub(super) fn series(&self, timed: Timed) -> Vec<Series> {
         match timed {

@@ -14,6 +14,7 @@ mod graph;
 mod ground;
 mod order;
 mod policy;
+mod reports;
 mod rollout;
 mod service;
 mod source;

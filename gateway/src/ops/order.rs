@@ -17,6 +17,7 @@ use turnout_control::slot::Weight;
 
 use super::decide::{PolicyMove, UnitMove, Who, parsed_units};
 use super::ground::{Ground, Recorded, rollout_key, rollouts};
+use super::reports::Reports;
 use super::rollout::{self, Rollout, meant, subject};
 use super::{Facts, fault, source};
 use crate::reconcile::Standing;
@@ -146,7 +147,7 @@ impl Decision {
         let after = self.after();
         let who = Who { ground: &self.ground, after: &after, service: &self.found.rollout.service };
         let (moves, units) = (who.moves(), who.units(&units));
-        let view = rollout::view(&self.ground, &self.found, facts.clock.now());
+        let view = rollout::view(facts, &self.ground, &Reports::of(facts), &self.found);
         Ok(Ordered { moves, units, ..self.answer(facts, view, None) })
     }
 
@@ -182,7 +183,7 @@ impl Decision {
             match facts.audit.change(change, act).await {
                 Ok(written) => {
                     let (found, carried_out) = self.watch(facts, written.revision).await;
-                    let view = rollout::view(&Ground::of(facts), &found, facts.clock.now());
+                    let view = rollout::view(facts, &Ground::of(facts), &Reports::of(facts), &found);
                     let answer = self.answer(facts, view, Some(written.sequence));
                     return Ok(Ordered { carried_out, ..answer });
                 }

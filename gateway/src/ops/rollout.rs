@@ -11,9 +11,10 @@ use turnout_control::records::Records;
 use turnout_control::registry::Standing;
 use turnout_control::rollout::{self, Approval, Rollout as Known, State as Stands, Stored};
 use turnout_control::routes::moves::taken;
-use turnout_control::slot::SLOTS;
+use turnout_control::routes::{Place, Scope};
 
 use super::ground::{Ground, Recorded, named, parsed};
+use super::reports::{Gateway, Reports, share};
 use super::{Facts, fault, order};
 use crate::clock::rfc3339;
 
@@ -62,6 +63,8 @@ pub(super) struct Rollout {
     calls_per_second: f64,
     /// What the callers of each frontend have of it.
     frontends: Vec<Share>,
+    /// What each gateway that lives says of it.
+    gateways: Vec<Gateway>,
     /// How often the same build was tried before.
     retries: u32,
     /// Whether the candidate writes data that the stable version may not be able to read.
@@ -154,6 +157,8 @@ struct Share {
     stable: String,
     /// How many get the candidate, caps and switches considered, in parts per million.
     effective_ppm: u32,
+    /// The candidate's share of its counted calls, in parts per million; null without calls.
+    seen_ppm: Option<u32>,
     /// The frontend's own cap, in parts per million.
     cap_ppm: u32,
     /// Whether candidates are switched off for it.
@@ -174,8 +179,8 @@ pub(super) fn all(facts: &Facts, service: Option<&str>) -> Result<Vec<Rollout>> 
     let ground = Ground::of(facts);
     let wanted = |found: &Recorded| service.as_ref().is_none_or(|wanted| *wanted == found.rollout.service);
     let found = ground.rollouts().into_iter().filter(wanted);
-    let now = facts.clock.now();
-    Ok(found.map(|found| view(&ground, &found, now)).collect())
+    let reports = Reports::of(facts);
+    Ok(found.map(|found| view(facts, &ground, &reports, &found)).collect())
 }
 
 /// One rollout: of a version, or the one of the service that an operator would mean.
@@ -183,7 +188,7 @@ pub(super) fn one(facts: &Facts, service: &str, version: Option<&str>) -> Result
     let ground = Ground::of(facts);
     let (service, version) = subject(service, version)?;
     let found = meant(ground.rollouts(), &service, version.as_ref())?;
-    Ok(found.map(|found| view(&ground, &found, facts.clock.now())))
+    Ok(found.map(|found| view(facts, &ground, &Reports::of(facts), &found)))
 }
 
 /// A service, and a version of it.
@@ -212,7 +217,8 @@ pub(super) fn meant(
 }
 
 /// A rollout with its evidence, as it is shown.
-pub(super) fn view(ground: &Ground, found: &Recorded, now: Timestamp) -> Rollout {
+pub(super) fn view(facts: &Facts, ground: &Ground, reports: &Reports, found: &Recorded) -> Rollout {
+    let now = facts.clock.now();
     let rollout = &found.rollout;
     let stored = stored(&ground.records, rollout, now);
     let (analysis, sum) = (&stored.analysis, stored.analysis.sum());
@@ -242,7 +248,8 @@ pub(super) fn view(ground: &Ground, found: &Recorded, now: Timestamp) -> Rollout
         candidate: arm(ground, &rollout.service, &rollout.to, sum.candidate),
         stable: arm(ground, &rollout.service, &rollout.from, sum.stable),
         calls_per_second: rate,
-        frontends: shares(ground, rollout),
+        frontends: shares(ground, rollout, reports),
+        gateways: reports.gateways(&rollout.subject(), policy_revision(ground, rollout)),
         retries: rollout.retries,
         migrates: rollout.migrates,
         salt: rollout.salt.clone(),
@@ -275,7 +282,13 @@ fn weight_ppm(ground: &Ground, rollout: &Known) -> u32 {
     tried.filter(|tried| tried.version == rollout.to).map_or(0, |tried| tried.weight.as_ppm())
 }
 
-fn shares(ground: &Ground, rollout: &Known) -> Vec<Share> {
+fn policy_revision(ground: &Ground, rollout: &Known) -> u64 {
+    let (service, major) = (rollout.service.clone(), rollout.major());
+    ground.revision(&Place { scope: Scope::Everyone, service, major }.key())
+}
+
+fn shares(ground: &Ground, rollout: &Known, reports: &Reports) -> Vec<Share> {
+    let subject = rollout.subject();
     let share = |frontend: Option<&Frontend>| {
         let policy = ground.route(&ground.policies, frontend, &rollout.service).ok()?;
         let candidate = policy.candidate().filter(|candidate| candidate.version == rollout.to)?;
@@ -283,6 +296,7 @@ fn shares(ground: &Ground, rollout: &Known) -> Vec<Share> {
             frontend: named(frontend),
             stable: policy.stable().to_string(),
             effective_ppm: taken(&policy).as_ppm(),
+            seen_ppm: reports.seen(&subject, &named(frontend)),
             cap_ppm: candidate.cap.as_ppm(),
             killed: candidate.killed,
         })
@@ -324,13 +338,6 @@ fn state(state: &Stands) -> State {
         Stands::RolledBack(_) => State::RolledBack,
         Stands::Superseded(_) => State::Superseded,
     }
-}
-
-/// Of all calls of both arms, in parts per million.
-fn share(candidate: u64, stable: u64) -> Option<u32> {
-    let all = u128::from(candidate) + u128::from(stable);
-    let part = (u128::from(candidate) * u128::from(SLOTS)).checked_div(all)?;
-    u32::try_from(part).ok()
 }
 
 /// Milliseconds as seconds.

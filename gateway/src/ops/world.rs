@@ -6,11 +6,13 @@ use std::time::Duration;
 use async_graphql::{Request, Response};
 use tempfile::TempDir;
 use tokio::sync::watch;
+use turnout_control::records::{Change, Key};
 
 use super::{Facts, Schema};
 use crate::clock::Clock;
 use crate::config::{self, File, Sources};
 use crate::exposure::{Public, Stated};
+use crate::generation::Generation;
 use crate::http::access::Caller;
 use crate::lineup::Trials;
 use crate::reconcile::{self, Report};
@@ -24,6 +26,7 @@ pub(super) struct World {
     pub(super) registry: Registry,
     pub(super) reports: watch::Sender<Arc<Report>>,
     pub(super) audit: Audit,
+    pub(super) generations: watch::Sender<Option<Arc<Generation>>>,
     schema: Schema,
     _stated: watch::Sender<Arc<Stated>>,
     _public: Public,
@@ -56,19 +59,32 @@ impl World {
             meters: Meters::new(),
         });
         let (reports, graph) = watch::channel(Arc::default());
-        let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now, callers_now) };
+        let (generations, generations_now) = watch::channel(None);
+        let facts = Facts {
+            graph,
+            generations: generations_now,
+            ..Facts::new(&registry, &published, stated_now, callers_now)
+        };
         let audit = facts.audit.clone();
         let schema = super::schema(facts);
         World {
             registry,
             reports,
             audit,
+            generations,
             schema,
             _stated: stated,
             _public: public,
             _callers: callers,
             _directory: directory,
         }
+    }
+
+    /// Writes a record, or takes it away, whatever it was.
+    pub(super) async fn write(&self, key: Key, value: Option<Vec<u8>>) -> u64 {
+        let expected = [(key.clone(), self.registry.store.records().borrow().seen(&key))].into();
+        let change = Change { expected, writes: [(key, value.map(Into::into))].into() };
+        self.registry.store.change(change).await.unwrap()
     }
 
     /// Asks as someone on this machine.

@@ -31,6 +31,7 @@ pub(super) fn page(rollout: &Value, paint: Paint) -> String {
         text(&rollout["excessFailures"]),
         text(&rollout["excessFailuresMax"])
     ));
+    page.push_str(&gateways(rollout));
     if rollout["retries"].as_u64().is_some_and(|retries| retries > 0) {
         page.push_str(&format!("  attempt   {}: harm is believed sooner each time\n", attempt(rollout)));
     }
@@ -51,11 +52,7 @@ pub(super) fn page(rollout: &Value, paint: Paint) -> String {
 /// `catalog  shifting  step 2 of 4  set 5 %  seen 4.8 %`, and why on a line of its own.
 fn head(rollout: &Value, paint: Paint) -> String {
     let step = place(rollout).map_or_else(String::new, |_| format!("   step {}", step_of(rollout)));
-    let seen = rollout["seenPpm"].as_u64().map_or_else(String::new, |ppm| {
-        // One decimal says enough of what was counted.
-        let (whole, tenth) = (ppm / 10_000, ppm % 10_000 / 1_000);
-        format!("   seen {whole}.{tenth} %")
-    });
+    let seen = rollout["seenPpm"].as_u64().map_or_else(String::new, |ppm| format!("   seen {}", tenth(ppm)));
     format!(
         "{} {} -> {}   {}{step}   set {}{seen}\n  {}\n",
         text(&rollout["service"]),
@@ -65,6 +62,11 @@ fn head(rollout: &Value, paint: Paint) -> String {
         percent(&rollout["weightPpm"]),
         text(&rollout["why"]),
     )
+}
+
+/// One decimal, which says enough of what was counted.
+fn tenth(ppm: u64) -> String {
+    format!("{}.{} %", ppm / 10_000, ppm % 10_000 / 1_000)
 }
 
 fn step_of(rollout: &Value) -> String {
@@ -123,7 +125,10 @@ fn tree(rollout: &Value) -> String {
             _ => String::new(),
         };
         let off = if one["killed"] == true && !candidate { " (off)" } else { "" };
-        (ppm > 0).then(|| format!("{} {}{cap}{off}", text(&one["frontend"]), percent(&Value::from(ppm))))
+        let seen = one["seenPpm"].as_u64().filter(|_| candidate);
+        let seen = seen.map_or_else(String::new, |ppm| format!(" (seen {})", tenth(ppm)));
+        (ppm > 0)
+            .then(|| format!("{} {}{seen}{cap}{off}", text(&one["frontend"]), percent(&Value::from(ppm))))
     };
     let branch = |arm: &Value, role: &str, candidate: bool| {
         let (head, foot) = if candidate { ("└─", " ") } else { ("├─", "│") };
@@ -174,6 +179,23 @@ fn steps(rollout: &Value) -> String {
     lines
 }
 
+/// How many gateways route by the last change, and whose fuses are open; nothing when none has said anything.
+fn gateways(rollout: &Value) -> String {
+    let all = array(&rollout["gateways"]);
+    if all.is_empty() {
+        return String::new();
+    }
+    let current = all.iter().filter(|one| one["current"] == true).count();
+    let open: Vec<String> =
+        all.iter().filter(|one| one["fuseOpen"] == true).map(|one| text(&one["name"])).collect();
+    let fuses = if open.is_empty() {
+        "no fuse is open".to_owned()
+    } else {
+        format!("fuse open: {}", open.join(", "))
+    };
+    format!("  gateways  {current} of {} route by the last change; {fuses}\n", all.len())
+}
+
 fn attempt(rollout: &Value) -> u64 {
     rollout["retries"].as_u64().unwrap_or_default() + 1
 }
@@ -216,9 +238,13 @@ pub(super) mod tests {
             "stable": { "version": "1.4.0", "calls": "80120", "failures": "30", "instancesUp": 3, "instances": 3 },
             "callsPerSecond": 4.2,
             "frontends": [
-                { "frontend": "any@0.0.0", "stable": "1.4.0", "effectivePpm": 50_000, "capPpm": 1_000_000,
+                { "frontend": "any@0.0.0", "stable": "1.4.0", "effectivePpm": 50_000, "seenPpm": 48_120, "capPpm": 1_000_000,
                   "killed": false },
                 { "frontend": "web@2.4.1", "stable": "1.4.0", "effectivePpm": 0, "capPpm": 0, "killed": false },
+            ],
+            "gateways": [
+                { "name": "vm-1", "current": true, "fuseOpen": false },
+                { "name": "vm-2", "current": false, "fuseOpen": true },
             ],
             "retries": 0, "migrates": false, "orders": [], "createdAt": "2026-11-21T03:40:01.250Z",
             "ageSeconds": 840.0, "stage": "17",
@@ -234,7 +260,7 @@ pub(super) mod tests {
             ├─ 1.4.0     stable     3/3 up   80120 calls, 30 failed (0.03 %)
             │   └─ any@0.0.0 95 %   web@2.4.1 100 % (cap 0 %)
             └─ 1.5.0     candidate  2/2 up   4032 calls, 2 failed (0.04 %)
-                └─ any@0.0.0 5 %
+                └─ any@0.0.0 5 % (seen 4.8 %)
 
               steps     1 %   [5 %]   20 %   50 %   stable
               dwell     4 min of 10 min, at most 2.0 h
@@ -242,6 +268,7 @@ pub(super) mod tests {
               slowness  ░░░░░░░░░░░░░░░░░░░░ 1.0/200   goes back at 200
               safety    ████████████████░░░░ 11/20     goes on at 20
               failures  0 beyond what was expected; goes back above 500
+              gateways  1 of 2 route by the last change; fuse open: vm-2
 
               2026-11-21T03:41:01.250Z  reached step 2
         "#]]

@@ -108,7 +108,8 @@ const ROLLOUT: &str = "service from to state live why needs step
     dweltSeconds weightPpm seenPpm harm { value needed } slowness { value needed } safety { value needed }
     excessFailures excessFailuresMax candidate { version calls failures instancesUp instances }
     stable { version calls failures instancesUp instances } callsPerSecond
-    frontends { frontend stable effectivePpm capPpm killed } retries migrates orders
+    frontends { frontend stable effectivePpm seenPpm capPpm killed }
+    gateways { name revision current fuseOpen mismatches noUnit } retries migrates orders
     createdAt startedAt changedAt ageSeconds countedAt history { at text } stage";
 
 /// Runs one.

@@ -253,7 +253,7 @@ impl How {
 }
 
 /// All published frontends.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frontends {
     /// By name.
     pub published: BTreeMap<FrontendId, Frontend>,

@@ -106,6 +106,9 @@ pub enum Unrouted {
     /// Nothing was decided about the service yet.
     #[error("no version of the service serves yet")]
     Undecided,
+    /// What it should get cannot be served.
+    #[error("{0} cannot be served: {1}")]
+    Unserved(Version, String),
 }
 
 impl Policies {

@@ -1,7 +1,8 @@
 //! What people are told of versions that serve, that do not, and why: the texts, in one place.
 
-use turnout_control::id::Version;
-use turnout_control::lineup::Seat;
+use turnout_control::id::{ServiceName, Version};
+use turnout_control::records::Key;
+use turnout_control::routes::{Base, Unrouted};
 use turnout_schema::diff::Coordinate;
 use turnout_schema::gate::{self, Rule};
 use turnout_schema::{Diagnostic, Severity};
@@ -21,8 +22,8 @@ pub(super) fn undescribed() -> Diagnostic {
 pub(super) fn unreadable(why: &str) -> Diagnostic {
     error(
         "DESCRIPTORS_UNREADABLE",
-        format!("It is not in the graph, because its descriptors cannot be read: {why}."),
-        "Another version of the service serves, if there is one that can be read.",
+        format!("Nobody gets it, because its descriptors cannot be read: {why}."),
+        "Push its descriptors again, or release it anew.",
     )
 }
 
@@ -30,7 +31,7 @@ pub(super) fn unfit(why: &str) -> Diagnostic {
     error(
         "VERSION_UNFIT",
         format!("It is not in the graph, because the graph could not serve with it: {why}."),
-        "Another version of the service serves, if there is one that fits.",
+        "The rest of the graph serves without it.",
     )
 }
 
@@ -43,34 +44,79 @@ pub(super) fn kept() -> Diagnostic {
 }
 
 /// A newcomer that the gate keeps out.
-pub(super) fn refused(holder: &Version) -> Diagnostic {
+pub(super) fn refused(stable: &Version) -> Diagnostic {
     error(
         "GATE_REFUSED",
-        format!("It does not serve, because it cannot stand in for {holder}."),
+        format!("Nobody gets it, because it cannot stand in for {stable}."),
         "Mend what the other findings name, or release it as a new major version.",
     )
 }
 
-/// A newcomer that could not be compared with what serves.
-pub(super) fn unjudged(serving: &Version, why: &str) -> Diagnostic {
+/// A newcomer that could not be compared with what is stable.
+pub(super) fn unjudged(stable: &Version, why: &str) -> Diagnostic {
     error(
         "GATE_UNDECIDED",
-        format!("It does not serve, because it could not be compared with {serving}: {why}."),
+        format!("Nobody gets it, because it could not be compared with {stable}: {why}."),
         "It is tried again by itself; the gateway's log says more.",
     )
 }
 
-/// What a seat that was taken for want of somebody says about its holder.
-pub(super) fn seated(seat: &Seat) -> Option<Diagnostic> {
-    let (version, absent) = (&seat.version, seat.instead_of.as_ref()?);
+/// A candidate that is given to nobody in a view.
+pub(super) fn not_tried(stable: &Version, why: &str) -> Diagnostic {
+    error(
+        "CANDIDATE_LEFT_OUT",
+        format!("Nobody gets it in the place of {stable} here, whatever its weight: {why}."),
+        "The other findings about it say more.",
+    )
+}
+
+/// Operations of frontends that a newcomer would not answer as they are answered now.
+pub(super) fn broken(report: &gate::Report) -> Vec<Diagnostic> {
+    let told = |shape: &gate::BrokenShape| {
+        let by: Vec<String> = shape.by.iter().map(Coordinate::to_string).collect();
+        error(
+            "OPERATION_BREAKS",
+            format!("{} uses {}.", shape.shape, by.join(", ")),
+            "Keep that until no frontend with the operation is published any more.",
+        )
+    };
+    report.broken_shapes.iter().take(RULES_MAX).map(told).collect()
+}
+
+/// About a pin that nothing satisfies.
+pub(super) fn broken_pin(service: &ServiceName, why: &Unrouted, optional: bool) -> Diagnostic {
+    let message = format!("It gets nothing of {service}: {why}.");
+    if optional {
+        let help = "The pin is optional, so those fields are null.".to_owned();
+        return Diagnostic { severity: Severity::Info, code: "PIN_UNSATISFIED", message, help };
+    }
+    error(
+        "BROKEN_PINS",
+        message,
+        "Run a version that satisfies the pin, or publish a frontend with another one.",
+    )
+}
+
+/// About a record that decides nothing, because it says nothing that can be read.
+pub(super) fn record_unreadable(key: &Key, why: &str) -> Diagnostic {
+    error(
+        "RECORD_UNREADABLE",
+        format!("The record {key} decides nothing: {why}."),
+        "Write it anew; until then the gateway goes on as if it were not there, and does not write it.",
+    )
+}
+
+/// What a decision that was taken for want of somebody says about what is stable.
+pub(super) fn seated(base: &Base) -> Option<Diagnostic> {
+    let (version, absent) = (&base.stable, base.instead_of.as_ref()?);
     if absent < version {
         return Some(error(
             "GATE_OVERRIDDEN",
             format!(
-                "It serves although it cannot stand in for {absent}, because nobody has run that for a minute; \
+                "It became stable without being tried, because nobody has run {absent} for a minute; \
                  operations made for {absent} may fail."
             ),
-            "Mend it in the next version; running the old version again does not bring it back.",
+            "Mend what fails in the next version; running the old version again does not bring it back.",
         ));
     }
     Some(Diagnostic {
@@ -93,12 +139,12 @@ pub(super) fn absent() -> Diagnostic {
     }
 }
 
-/// About a major that would serve if somebody ran it.
+/// About what is stable of a major that nobody runs.
 pub(super) fn stray(serving: &Version) -> Diagnostic {
     Diagnostic {
         severity: Severity::Info,
         code: "MAJOR_NOT_RUN",
-        message: format!("Nobody runs this major version, so {serving} goes on serving."),
+        message: format!("Nobody runs this major version, so callers who pin nothing get {serving}."),
         help: String::new(),
     }
 }

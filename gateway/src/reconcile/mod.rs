@@ -1,14 +1,19 @@
-//! From the registry to what serves: instances at once, the graph after a short while, and only when it changes.
+//! From the registry and what was decided to what serves: instances at once, views after a short while, and
+//! only when they change.
 //!
-//! Two loops in one task. The fleet is told of every change as it comes. The graph waits until changes pause,
-//! then looks at all that is registered (`pass`), on a blocking thread, and publishes a new generation when
-//! another graph comes out, with the plans of what is asked often already made. A look that fails changes
-//! nothing: what serves goes on serving. Who has which name, and which versions serve, is written down for all
-//! gateways (`kept`, `remember`).
+//! Two loops in one task. The fleet is told of every change as it comes. The views wait until changes pause; then
+//! a look (`pass`), on a blocking thread, finds what is stable of each major (`contest`, `decide`), what each
+//! frontend sees by it (`views`, `graphs`), and whether newcomers could stand in (`verdicts`). What was decided is
+//! written down for all gateways (`remember`), and a new generation is published when anything comes out
+//! otherwise, with the plans of what is asked often already made. A look that fails changes nothing: what serves
+//! goes on serving.
 
 mod contest;
+mod decide;
 mod diagnostics;
+mod graphs;
 mod kept;
+mod memory;
 mod pass;
 pub mod preview;
 mod remember;
@@ -17,26 +22,31 @@ mod shelf;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod verdicts;
+mod views;
 
 pub use preview::Previews;
 pub use report::{Finding, Newcomer, Report, Standing, Verdict};
 pub use sources::{Callers, Exposures, Sources};
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use turnout_control::frontend::{self, Frontends};
+use turnout_control::records::Records;
 use turnout_control::registry::Snapshot;
+use turnout_schema::guard::Limits;
 
 use crate::generation::{Callee, Generation, Graph, Route, View};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
 use crate::upstream::fleet::Fleet;
-use contest::{Candidate, Scene};
-use pass::{AGAIN, Composer, Pass};
+use contest::{Edition, Scene};
+use pass::{AGAIN, Composer, Next, Pass};
+use views::{Routed, Sight};
 
 /// Changes closer together than this are looked at together: the instances of a deployment come in bursts.
 const QUIET: Duration = Duration::from_millis(50);
@@ -104,17 +114,22 @@ impl Reconciler {
         let mut records = self.sources.registry.store.records();
         let mut exposures = self.sources.exposures.clone();
         let mut schemas = self.sources.schemas.clone();
+        let mut callers = self.sources.callers.clone();
         loop {
-            let snapshot = changes.borrow_and_update().clone();
-            let exposed = exposures.borrow_and_update().clone();
-            let described = schemas.borrow_and_update().clone();
+            let now = Now {
+                snapshot: changes.borrow_and_update().clone(),
+                exposures: exposures.borrow_and_update().clone(),
+                schemas: schemas.borrow_and_update().clone(),
+                callers: callers.borrow_and_update().clone(),
+            };
             records.mark_unchanged();
-            let again = self.look(snapshot, exposed, described).await;
+            let again = self.look(now).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 () = changed(&mut exposures) => {}
                 () = changed(&mut schemas) => {}
+                () = changed(&mut callers) => {}
                 () = changed(&mut records) => {}
                 () = wait(again) => {}
             }
@@ -123,23 +138,18 @@ impl Reconciler {
     }
 
     /// Looks once; after what time it should be done again although nothing changes.
-    async fn look(
-        &self,
-        snapshot: Arc<Snapshot>,
-        exposures: Exposures,
-        schemas: Arc<Findings>,
-    ) -> Option<Duration> {
+    async fn look(&self, now: Now) -> Option<Duration> {
         let (composer, registry) = (self.composer.clone(), self.sources.registry.clone());
-        let (revision, now) = (snapshot.revision, registry.hub.clock().age());
+        let (revision, age) = (now.snapshot.revision, registry.hub.clock().age());
         let look = move || {
             let mut composer = composer.lock().unwrap_or_else(PoisonError::into_inner);
-            let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
-            composer.look(&registry, scene)
+            let Now { snapshot, exposures, schemas, callers } = &now;
+            composer.look(&registry, Scene { snapshot, exposures, schemas, callers, now: age })
         };
         match tokio::task::spawn_blocking(look).await {
             Ok(pass) => self.publish(revision, pass).await,
             Err(error) => {
-                tracing::error!(%error, "the graph was not looked at, and the old one stays");
+                tracing::error!(%error, "the registry was not looked at, and what serves stays");
                 Some(AGAIN)
             }
         }
@@ -152,53 +162,116 @@ impl Reconciler {
             revision: Some(revision),
             findings: pass.findings,
             compositions: pass.compositions,
+            records: pass.records,
+            standings: pass.standings,
+            newcomers: pass.newcomers,
             ..Report::clone(&before)
         };
-        if let Some((graph, members)) = pass.next {
+        if let Some(Next { sights, frontends }) = pass.next {
             report.generation = before.generation + 1;
-            report.digest = Some(graph.supergraph().digest);
-            report.members = members.iter().map(|of| (of.service.clone(), of.version.clone())).collect();
-            let versions: Vec<String> =
-                members.iter().map(|of| format!("{} {}", of.service, of.version)).collect();
-            tracing::info!(
-                generation = report.generation,
-                members = versions.join(", "),
-                "serving a new graph"
-            );
-            let next = Arc::new(self.generation(report.generation, graph, members));
-            self.warm(&next).await;
-            self.generations.send_replace(Some(next));
-        } else if pass.closed {
-            (report.digest, report.members) = (None, Vec::new());
-            tracing::warn!("nothing is public any more, so nothing is served");
-            self.generations.send_replace(None);
+            let any = sights.iter().find(|sight| sight.frontend.is_none());
+            report.digest = any.map(|sight| sight.graph.0.supergraph().digest);
+            let members = any.map(Sight::stables).unwrap_or_default();
+            report.members = members.into_iter().map(|of| (of.service, of.version)).collect();
+            if sights.is_empty() {
+                tracing::warn!("nothing is public any more, so nothing is served");
+                report.generation = before.generation;
+                self.generations.send_replace(None);
+            } else {
+                self.tell(&report, &sights);
+                let next = Arc::new(self.generation((report.generation, pass.records), sights, frontends));
+                self.warm(&next).await;
+                self.generations.send_replace(Some(next));
+            }
         }
         self.reports.send_replace(Arc::new(report));
         pass.again
     }
 
-    /// Makes the plans of what is asked most, while the older generation still serves.
+    /// Logs a generation.
+    fn tell(&self, report: &Report, sights: &[Sight]) {
+        let known = self.generations.borrow().clone();
+        let known = known.as_ref().map(|known| known.graphs()).unwrap_or_default();
+        let is_new = |sight: &Sight| !known.iter().any(|graph| Arc::ptr_eq(graph, &sight.graph.0));
+        let number = report.generation;
+        if !sights.iter().any(is_new) {
+            tracing::debug!(generation = number, "serving the same graphs by other policies");
+            return;
+        }
+        let versions: Vec<String> =
+            report.members.iter().map(|(service, version)| format!("{service} {version}")).collect();
+        let frontends = sights.iter().filter(|sight| sight.frontend.is_some()).count();
+        tracing::info!(generation = number, members = versions.join(", "), frontends, "serving a new graph");
+    }
+
+    /// Makes the plans of what is asked most of each new graph, while the older generation still serves.
     async fn warm(&self, next: &Arc<Generation>) {
         let older = self.generations.borrow().clone();
-        let Some(older) = older.as_ref().and_then(|older| older.view(None)).map(|view| view.graph.clone())
-        else {
-            return;
-        };
-        let Some(warmed) = next.view(None).map(|view| view.graph.clone()) else { return };
-        if let Err(error) = tokio::task::spawn_blocking(move || warmed.warm(&older, WARM)).await {
+        let (next, registry) = (next.clone(), self.sources.registry.clone());
+        let warm = move || warm(&next, older.as_deref(), &registry.store.records().borrow());
+        if let Err(error) = tokio::task::spawn_blocking(warm).await {
             tracing::error!(%error, "plans were not made ahead");
         }
     }
 
-    fn generation(&self, number: u64, graph: Graph, members: Vec<Candidate>) -> Generation {
-        let Sources { fleet, meters, .. } = &self.sources;
-        let route = |Candidate { service, version, .. }| {
-            let pool = fleet.pool(&service, &version);
-            Route::only(Callee::new(service, version, pool, meters))
+    fn generation(
+        &self,
+        (number, records): (u64, u64),
+        sights: Vec<Sight>,
+        frontends: Arc<Frontends>,
+    ) -> Generation {
+        let view = |Sight { frontend, graph, routes, unrouted }: Sight| {
+            let routes = routes.into_iter().map(|routed| self.route(routed)).collect();
+            Arc::new(View { frontend, graph: graph.0, routes, unrouted })
         };
-        let routes = members.into_iter().map(route).collect();
-        let view = View { frontend: None, graph: Arc::new(graph), routes, unrouted: BTreeMap::new() };
-        Generation::new(number, 0, Arc::default(), vec![Arc::new(view)])
+        Generation::new(number, records, frontends, sights.into_iter().map(view).collect())
+    }
+
+    fn route(&self, Routed { policy, stable, tried, cohort }: Routed) -> Route {
+        let Sources { fleet, meters, trials, .. } = &self.sources;
+        let callee = |Edition { service, version, .. }: Edition| {
+            let pool = fleet.pool(&service, &version);
+            Callee::new(service, version, pool, meters)
+        };
+        let (service, stable) = (stable.service.clone(), callee(stable));
+        let candidate = tried.map(callee).map(|tried| {
+            let trial = trials.of(&service, &stable.version, &tried.version);
+            (tried, trial)
+        });
+        Route { service, policy, cohort, stable, candidate }
+    }
+}
+
+/// What a look is made from.
+#[derive(Debug)]
+struct Now {
+    snapshot: Arc<Snapshot>,
+    exposures: Exposures,
+    schemas: Arc<Findings>,
+    callers: Callers,
+}
+
+/// Makes the plans of what each frontend asked of its last graph, and of what it was published with. Blocks.
+fn warm(next: &Generation, older: Option<&Generation>, records: &Records) {
+    let until = Instant::now() + WARM;
+    let known: Vec<Arc<Graph>> =
+        older.map(|older| older.graphs().into_iter().cloned().collect()).unwrap_or_default();
+    for view in next.views().filter(|view| !known.iter().any(|graph| Arc::ptr_eq(graph, &view.graph))) {
+        let before = older.and_then(|older| older.view(view.frontend.as_ref()).or(older.view(None)));
+        let limits = before.map_or(Limits::RECOMMENDED, |before| before.graph.documents(0).1);
+        if let Some(before) = before {
+            view.graph.warm(&before.graph, until.saturating_duration_since(Instant::now()));
+        }
+        let published = view.frontend.as_ref().and_then(|id| {
+            let record = records.get(&frontend::key(id))?;
+            frontend::read(id, &record.value).ok()
+        });
+        for document in published.map(|published| published.documents).unwrap_or_default() {
+            let Ok(raw) = serde_json::to_string(&document.text) else { continue };
+            if Instant::now() < until {
+                let _left_to_its_sender = view.graph.prepare(&raw, None, &limits);
+            }
+        }
     }
 }
 

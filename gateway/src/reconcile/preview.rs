@@ -10,24 +10,28 @@ use async_graphql_parser::parse_query;
 use async_graphql_parser::types::ExecutableDocument;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
-use turnout_control::id::{ServiceName, SourceName, Timestamp, Version};
-use turnout_control::lineup::Way;
+use turnout_control::frontend;
+use turnout_control::id::{FrontendId, ServiceName, SourceName, Timestamp, Version};
 use turnout_control::registration::Refusal;
 use turnout_control::registry::{Event, Health, Instance, Intent, Presence, Registered, SchemaRef, Snapshot};
 use turnout_schema::diff::{Change, Coordinate, diff};
 use turnout_schema::gate::{BrokenShape, Shape};
-use turnout_schema::subgraph::Exposure;
+use turnout_schema::guard::{self, Limits};
+use turnout_schema::subgraph::{Exposure, Reading};
 use turnout_schema::{Diagnostic, Digest};
 
-use super::contest::{Candidate, Entrant, Scene};
-use super::pass::{Composer, Outcome, sorted};
-use super::report::Finding;
-use super::{Exposures, Sources, diagnostics};
-use crate::generation::{Document, Generation};
+use super::contest::{Edition, Scene};
+use super::decide::Decision;
+use super::graphs::Made;
+use super::pass::{Composer, sorted};
+use super::report::{Finding, Newcomer, Verdict};
+use super::views::Sight;
+use super::{Callers, Exposures, Sources, diagnostics};
+use crate::generation::{Document, Generation, Graph, View};
 use crate::registry::Registry;
 use crate::registry::schemas::Findings;
 
-/// Whom every caller counts as until frontends are published.
+/// Whom callers count as who are no published frontend.
 const FRONTEND: &str = "any@0.0.0";
 
 /// A version that is not registered yet, or not exposed so.
@@ -46,10 +50,11 @@ pub struct Asked {
 /// What would become of the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
-    /// The version of the service that serves now; `None` when none does.
+    /// The version of the service that callers get now who pin nothing; `None` when they get none.
     pub serving: Option<Version>,
-    /// The version of the service that would serve once this one runs. Another one than was asked about when
-    /// that is refused, or older than what serves; `None` when none would.
+    /// The version of the service that would be stable in the end, of the same callers: the one that was asked
+    /// about when it is the first of its major, or when it can stand in and so would be tried. Another one when
+    /// that is refused, or older than what is stable; `None` when none would.
     pub serves: Option<Version>,
     /// What would be found about the version and about the graph with it, the worst first: what cannot be
     /// read or mapped, what the gate says against the version that serves, what composition says.
@@ -57,7 +62,8 @@ pub struct Preview {
     /// How the graph would differ if the version served, whether or not it would. Empty when nothing serves
     /// now, or when there would be no graph.
     pub changes: Vec<Change>,
-    /// Operations that were sent lately and would not be answered as they are now.
+    /// Operations that are sent and would not be answered as they are now: those that frontends were published
+    /// with, and those that others sent lately.
     pub affected: Vec<Affected>,
 }
 
@@ -90,6 +96,7 @@ pub enum Error {
 pub struct Previews {
     registry: Registry,
     exposures: watch::Receiver<Exposures>,
+    callers: watch::Receiver<Callers>,
     generations: watch::Receiver<Option<Arc<Generation>>>,
     composer: Arc<Mutex<Composer>>,
     turn: Arc<Semaphore>,
@@ -104,6 +111,7 @@ impl Previews {
         Previews {
             registry: sources.registry.clone(),
             exposures: sources.exposures.clone(),
+            callers: sources.callers.clone(),
             generations: generations.clone(),
             composer: composer.clone(),
             turn: Arc::new(Semaphore::new(1)),
@@ -126,139 +134,169 @@ impl Previews {
         let composer = self.composer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let generation = self.generations.borrow().clone();
         let exposures = self.exposures.borrow().clone();
+        let callers = self.callers.borrow().clone();
         let exposure = asked.exposure.unwrap_or_else(|| exposures.of(&asked.service));
         let exposures = exposures.with(&asked.service, exposure);
         let snapshot = self.registry.snapshot();
-        let mut serving = composer.serving().iter().filter(|of| of.service == asked.service);
-        let serving = serving.next().map(|of| of.version.clone());
+        let serving = composer.sight(None).and_then(|sight| sight.of(&asked.service));
+        let serving = serving.map(|routed| routed.stable.version.clone());
         let mut preview = Preview { serving, ..Preview::default() };
-        let candidate = Candidate {
+        let edition = Edition {
             service: asked.service.clone(),
             version: asked.version.clone(),
             digest: Digest::of(&asked.descriptors),
             exposure,
             owned: Vec::new(),
         };
-        if let Some(refusal) = bound(&snapshot, &candidate) {
+        if let Some(refusal) = bound(&snapshot, &edition) {
             preview.findings.push(Finding::of(&asked.service, &asked.version, refusal));
             return Ok(preview);
         }
-        let snapshot = snapshot.apply(&Event::Up(running(asked, candidate.digest)));
+        let snapshot = snapshot.apply(&Event::Up(running(asked, edition.digest)));
         let (now, schemas) = (self.registry.hub.clock().age(), Findings::default());
-        let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
-        Trial { registry: &self.registry, generation, candidate, composer }.run(scene, asked, preview)
+        let scene =
+            Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, callers: &callers, now };
+        AsIf { registry: &self.registry, generation, edition, composer }.run(scene, asked, preview)
     }
 }
 
-/// A version that is tried on a copy of what is known.
-struct Trial<'a> {
+/// A version that is looked at on a copy of what is known.
+struct AsIf<'a> {
     registry: &'a Registry,
     generation: Option<Arc<Generation>>,
-    candidate: Candidate,
+    edition: Edition,
     composer: Composer,
 }
 
-impl Trial<'_> {
+impl AsIf<'_> {
     fn run(mut self, scene: Scene<'_>, asked: &Asked, mut preview: Preview) -> Result<Preview, Error> {
-        self.composer.lend(self.candidate.digest, asked.descriptors.clone());
-        let contests = self.composer.contests(scene);
-        let Some(contest) = contests.get(&asked.service) else { return Err(Error::Unfinished) };
-        let mut candidates = contest.entrants.iter().map(|entrant| &entrant.candidate);
-        if let Some(known) = candidates.find(|candidate| candidate.version == asked.version) {
-            self.candidate = known.clone();
+        self.composer.lend(self.edition.digest, asked.descriptors.clone());
+        let (contests, _) = self.composer.contests(self.registry, scene);
+        if let Some(known) = self.composer.past.edition(scene, &asked.service, &asked.version) {
+            self.edition = known;
         }
-        let (decision, made) = self.composer.decide(self.registry, &contests);
+        let decision = self.composer.decide(self.registry, scene, &contests);
         if decision.is_unsure() {
             return Err(Error::Unavailable);
         }
-        preview.serves = decision.chosen(&asked.service).cloned();
+        preview.serves = self.serves(&decision);
         let about = |finding: &&Finding| {
             let of = |(service, version): &(_, _)| *service == asked.service && *version == asked.version;
             finding.about.as_ref().is_none_or(of)
         };
-        let mut findings: Vec<Finding> = decision.findings().iter().filter(about).cloned().collect();
+        let mut findings: Vec<Finding> = decision.findings.iter().filter(about).cloned().collect();
+        let Ok(reading) = self.composer.shelf.read(&*self.registry.store, &self.edition) else {
+            preview.findings = sorted(findings, Vec::new());
+            return Ok(preview);
+        };
+        let of = |diagnostic: Diagnostic| Finding::of(&asked.service, &asked.version, diagnostic);
+        findings.extend(reading.diagnostics.iter().cloned().map(of));
 
         // As if it served, whoever would.
-        let mut chosen = decision.chosen;
-        let reading = match self.composer.shelf.read(&*self.registry.store, &self.candidate) {
-            Ok(reading) => reading,
-            Err(_) => {
-                preview.findings = sorted(findings, Vec::new());
-                return Ok(preview);
-            }
-        };
-        let of = |diagnostic: &Diagnostic| Finding::of(&asked.service, &asked.version, diagnostic.clone());
-        let is_chosen = preview.serves.as_ref() == Some(&asked.version);
-        let entrant = Entrant { candidate: self.candidate.clone(), way: Way::Remains, runs: true };
-        let graph = if is_chosen {
-            findings.extend(made.diagnostics.into_iter().map(Finding::of_graph));
-            made.graph
-        } else {
-            findings.extend(reading.diagnostics.iter().map(of));
-            chosen.retain(|(entrant, _)| entrant.candidate.service != asked.service);
-            chosen.push((entrant, reading));
-            chosen.sort_by(|(a, _), (b, _)| a.candidate.cmp(&b.candidate));
-            match self.composer.make(&chosen) {
-                Ok(made) => {
-                    findings.extend(made.diagnostics.into_iter().map(Finding::of_graph));
-                    made.graph
-                }
-                Err(why) => {
-                    findings.push(of(&diagnostics::unfit(&why)));
-                    Outcome::Nothing
-                }
-            }
-        };
-        let (replayed, affected) = self.replay(contest.holder(), graph, &mut preview.changes);
+        let place = self.place(&decision);
+        let graph = place.and_then(|sight| {
+            let made = self.make(sight, reading, &decision);
+            findings.extend(made.left_out.iter().map(|(_, why)| of(diagnostics::unfit(why))));
+            findings.extend(made.diagnostics.iter().cloned().map(Finding::of_graph));
+            made.graph.clone().map(|graph| (sight.and_then(|sight| sight.frontend.clone()), graph))
+        });
+        let (rules, affected) = self.replay(scene, graph, &mut preview.changes);
         preview.affected = affected;
-        for rule in replayed {
-            if !findings.iter().any(|known| known.diagnostic == rule) {
-                findings.push(of(&rule));
-            }
-        }
+        findings.extend(rules.into_iter().map(of));
         // What is wrong with the graph already is not this version's.
         findings.retain(|found| found.about.is_some() || !self.composer.found().contains(found));
-        preview.findings = sorted(findings, Vec::new());
+        let mut told = Vec::new();
+        for finding in findings {
+            if !told.contains(&finding) {
+                told.push(finding);
+            }
+        }
+        preview.findings = sorted(told, Vec::new());
         Ok(preview)
     }
 
-    /// What the gate says against the operations that were sent lately, and which of them would not be answered
-    /// as they are now.
+    /// The version that would serve in the end.
+    fn serves(&self, decision: &Decision) -> Option<Version> {
+        let Edition { service, version, .. } = &self.edition;
+        let line = (service.clone(), version.semver().major);
+        let is_stable = decision.chosen.get(&line).is_some_and(|chosen| chosen.edition == self.edition);
+        let of = |newcomer: &&Newcomer| newcomer.service == *service && newcomer.version == *version;
+        let newcomer = decision.newcomers.iter().find(of);
+        let fits = newcomer.is_some_and(|newcomer| matches!(newcomer.verdict, Verdict::Fits(_)));
+        if is_stable || fits { Some(version.clone()) } else { decision.serving(service).cloned() }
+    }
+
+    /// The first view that would change if the version served: `Some(None)` where nothing is seen yet.
+    fn place<'a>(&self, decision: &'a Decision) -> Option<Option<&'a Sight>> {
+        let major =
+            |sight: &&Sight| sight.of(&self.edition.service).map(|of| of.stable.version.semver().major);
+        let ours = self.edition.version.semver().major;
+        let same = decision.sights.iter().find(|sight| major(sight) == Some(ours));
+        let any = || decision.sights.iter().find(|sight| sight.frontend.is_none());
+        match (same, any()) {
+            (Some(sight), _) => Some(Some(sight)),
+            (None, Some(any)) if major(&any) < Some(ours) => Some(Some(any)),
+            // Callers get a higher major, and nobody who pins this one is published.
+            (None, Some(_)) => None,
+            (None, None) => Some(None),
+        }
+    }
+
+    /// The graph of a view with the version in it.
+    fn make(&mut self, sight: Option<&Sight>, reading: Arc<Reading>, decision: &Decision) -> Arc<Made> {
+        let stables = sight.map(Sight::stables).unwrap_or_default();
+        let others = stables.into_iter().filter(|stable| stable.service != self.edition.service);
+        let mut parts = vec![(self.edition.clone(), reading)];
+        for other in others {
+            if let Ok(reading) = self.composer.shelf.read(&*self.registry.store, &other) {
+                parts.push((other, reading));
+            }
+        }
+        parts.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let serving: Vec<Edition> = parts.iter().map(|(edition, _)| edition.clone()).collect();
+        let serving: Vec<Edition> = serving.into_iter().filter(|of| *of != self.edition).collect();
+        self.composer.graphs.make(&parts, &decision.locks, &serving)
+    }
+
+    /// What the gate says against the operations that are sent, and which of them would not be answered as they
+    /// are now. `next` is a frontend's graph with the version in it.
     fn replay(
         &mut self,
-        holder: Option<&Candidate>,
-        graph: Outcome,
+        scene: Scene<'_>,
+        next: Option<(Option<FrontendId>, Arc<Graph>)>,
         changes: &mut Vec<Change>,
     ) -> (Vec<Diagnostic>, Vec<Affected>) {
         let Some(serving) = self.generation.clone() else { return Default::default() };
-        let Some(serving) = serving.view(None).map(|view| view.graph.clone()) else {
-            return Default::default();
-        };
-        let (documents, limits) = serving.documents(usize::MAX);
-        let sent: Vec<Sent> = documents.into_iter().filter_map(Sent::read).collect();
+        let sent = self.sent(&serving);
         let mut breaks: Vec<Vec<String>> = vec![Vec::new(); sent.len()];
         let mut rules = Vec::new();
-        if let Some(holder) = holder.filter(|holder| **holder != self.candidate) {
-            let shape = |(at, sent): (usize, &Sent)| {
-                Shape::of(at.to_string(), &sent.parsed, None, serving.supergraph())
+        for stable in self.stables(scene, &serving) {
+            let holds = |sent: &&Sent<'_>| sent.route(&stable.service) == Some(&stable.version);
+            let shape = |(at, sent): (usize, &Sent<'_>)| {
+                Shape::of(at.to_string(), &sent.parsed, None, sent.view.graph.supergraph())
             };
-            let shapes: Vec<Shape> = sent.iter().enumerate().map(shape).collect();
-            let pair = (holder, &self.candidate);
-            if let Ok(report) = self.composer.shelf.replay(&*self.registry.store, pair, &shapes) {
-                rules = diagnostics::all_rules(&report);
-                for BrokenShape { shape, by } in report.broken_shapes {
-                    let at: usize = shape.parse().unwrap_or(usize::MAX);
-                    if let Some(breaks) = breaks.get_mut(at) {
-                        breaks.extend(by.iter().map(Coordinate::to_string));
-                    }
+            let shapes =
+                sent.iter().enumerate().filter(|(_, sent)| holds(sent)).map(shape).collect::<Vec<_>>();
+            let pair = (&stable, &self.edition);
+            let Ok(report) = self.composer.shelf.replay(&*self.registry.store, pair, &shapes) else {
+                continue;
+            };
+            rules.extend(diagnostics::all_rules(&report));
+            for BrokenShape { shape, by } in report.broken_shapes {
+                let at: usize = shape.parse().unwrap_or(usize::MAX);
+                if let Some(breaks) = breaks.get_mut(at) {
+                    breaks.extend(by.iter().map(Coordinate::to_string));
                 }
             }
         }
-        if let Outcome::Other(graph) = graph {
-            *changes = diff(serving.supergraph(), graph.supergraph());
+        if let Some((frontend, graph)) = next
+            && let Some(view) = serving.view(frontend.as_ref())
+        {
+            *changes = diff(view.graph.supergraph(), graph.supergraph());
             for (sent, breaks) in sent.iter().zip(&mut breaks) {
-                let operation = sent.document.operation.as_deref();
-                if let Err(faults) = graph.prepare(&sent.document.raw, operation, &limits) {
+                if Arc::ptr_eq(&sent.view.graph, &view.graph)
+                    && let Err(faults) = graph.prepare(&sent.raw, sent.operation.as_deref(), &sent.limits)
+                {
                     breaks.extend(faults.into_iter().map(|fault| fault.message));
                 }
             }
@@ -266,28 +304,85 @@ impl Trial<'_> {
         let told = sent.into_iter().zip(breaks).filter(|(_, breaks)| !breaks.is_empty());
         (rules, told.map(|(sent, breaks)| sent.affected(breaks)).collect())
     }
+
+    /// What the version would stand in for, of what is served now.
+    fn stables(&mut self, scene: Scene<'_>, serving: &Generation) -> Vec<Edition> {
+        let Edition { service, version, .. } = self.edition.clone();
+        let line = (service.clone(), version.semver().major);
+        let mut versions: Vec<Version> =
+            self.composer.base(&line).map(|base| base.stable.clone()).into_iter().collect();
+        for view in serving.views() {
+            let route = view.routes.iter().find(|route| route.service == service);
+            let stable = route.map(|route| route.stable.version.clone());
+            let stable = stable.filter(|stable| stable.semver().major == line.1 && *stable < version);
+            let admits = self.composer.admits(view.frontend.as_ref(), &self.edition);
+            versions.extend(stable.filter(|stable| admits && !versions.contains(stable)));
+        }
+        let editions =
+            versions.iter().filter_map(|stable| self.composer.past.edition(scene, &service, stable));
+        let editions: Vec<Edition> = editions.collect();
+        editions.into_iter().filter(|stable| *stable != self.edition).collect()
+    }
+
+    /// What is sent: what frontends were published with, and lately by callers who are none of them.
+    fn sent<'a>(&self, serving: &'a Generation) -> Vec<Sent<'a>> {
+        let mut sent: Vec<Sent<'a>> = Vec::new();
+        for view in serving.views() {
+            let Some(frontend) = &view.frontend else { continue };
+            let documents = self.composer.memory.stored.documents.get(frontend);
+            let documents = documents.map(|(_, documents)| documents.clone()).unwrap_or_default();
+            sent.extend(documents.iter().filter_map(|document| Sent::published(view, document)));
+        }
+        if let Some(any) = serving.view(None) {
+            let (documents, limits) = any.graph.documents(usize::MAX);
+            let lately = documents.into_iter().filter_map(|document| Sent::lately(any, document, limits));
+            let lately: Vec<Sent<'a>> =
+                lately.filter(|one| !sent.iter().any(|known| known.text == one.text)).collect();
+            sent.extend(lately);
+        }
+        sent
+    }
 }
 
-/// A document that was sent.
-struct Sent {
-    document: Document,
+/// A document that is sent.
+struct Sent<'a> {
+    view: &'a View,
+    raw: Box<str>,
+    operation: Option<Box<str>>,
     text: String,
     parsed: ExecutableDocument,
+    limits: Limits,
 }
 
-impl Sent {
+impl<'a> Sent<'a> {
     /// It has been measured and validated: nothing else has a plan.
-    fn read(document: Document) -> Option<Sent> {
+    fn lately(view: &'a View, document: Document, limits: Limits) -> Option<Sent<'a>> {
         let text: String = serde_json::from_str(&document.raw).ok()?;
         let parsed = parse_query(&text).ok()?;
-        Some(Sent { document, text, parsed })
+        Some(Sent { view, raw: document.raw, operation: document.operation, text, parsed, limits })
+    }
+
+    fn published(view: &'a View, document: &frontend::Document) -> Option<Sent<'a>> {
+        let limits = Limits::RECOMMENDED;
+        guard::check(&document.text, &limits).ok()?;
+        let parsed = parse_query(&document.text).ok()?;
+        let raw = serde_json::to_string(&document.text).ok()?.into();
+        let first =
+            parsed.operations.iter().next().and_then(|(name, _)| name.map(|name| name.as_str().into()));
+        Some(Sent { view, raw, operation: first, text: document.text.clone(), parsed, limits })
+    }
+
+    /// The version of a service that answers it.
+    fn route(&self, service: &ServiceName) -> Option<&'a Version> {
+        let route = self.view.routes.iter().find(|route| route.service == *service);
+        route.map(|route| &route.stable.version)
     }
 
     fn affected(self, breaks: Vec<String>) -> Affected {
         let first = self.parsed.operations.iter().next().and_then(|(name, _)| name.map(ToString::to_string));
         Affected {
-            frontend: FRONTEND.to_owned(),
-            operation: self.document.operation.map(String::from).or(first),
+            frontend: self.view.frontend.as_ref().map_or_else(|| FRONTEND.to_owned(), ToString::to_string),
+            operation: self.operation.map(String::from).or(first),
             document: Digest::of(self.text.as_bytes()),
             breaks,
         }
@@ -295,14 +390,14 @@ impl Sent {
 }
 
 /// Why a version cannot be registered with these descriptors.
-fn bound(snapshot: &Snapshot, candidate: &Candidate) -> Option<Diagnostic> {
-    let known = snapshot.service(&candidate.service)?.versions.get(&candidate.version)?;
-    let bound = known.digest.filter(|bound| *bound != candidate.digest)?;
+fn bound(snapshot: &Snapshot, edition: &Edition) -> Option<Diagnostic> {
+    let known = snapshot.service(&edition.service)?.versions.get(&edition.version)?;
+    let bound = known.digest.filter(|bound| *bound != edition.digest)?;
     let refusal = Refusal::VersionBound {
-        service: candidate.service.clone(),
-        version: candidate.version.clone(),
+        service: edition.service.clone(),
+        version: edition.version.clone(),
         bound,
-        offered: candidate.digest,
+        offered: edition.digest,
     };
     Some(diagnostics::bound(refusal.code(), refusal.to_string(), &refusal.help()))
 }

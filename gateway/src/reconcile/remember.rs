@@ -2,25 +2,32 @@
 //!
 //! By compare-and-set: who decided from an old record decides anew. Two gateways that see different things
 //! for long must not write over each other for ever, so each writes a few times for what it sees and then
-//! follows. Nothing is written while something is unknown: the store does not answer, or a source was not
-//! heard yet.
+//! follows for a while. Nothing is written while something is unknown: the store does not answer, or a source
+//! was not heard yet. What is too much for one change is written in several: each is true by itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use turnout_control::id::SourceName;
-use turnout_control::records::{Change, Expected};
+use turnout_control::records::{CHANGE_MAX, Change, Key};
+use turnout_control::routes::{Place, Scope, write_base};
+use turnout_schema::compose::Locks;
 
-use super::contest::{Candidate, Contests};
-use super::kept::{self, Kept};
-use super::pass::{Composer, Decision, Made, Outcome};
+use super::contest::{Contests, Edition, Line};
+use super::decide::Decision;
+use super::kept;
+use super::pass::Composer;
 use crate::registry::{Error, Hearing, Registry};
 use crate::telemetry::chain;
 
-/// How often the record is written for the same registrations.
+/// How often records are written for the same registrations.
 const WRITES_MAX: u32 = 8;
+
+/// After what time that is counted anew.
+const WRITES_SPAN: Duration = Duration::from_secs(60);
 
 /// How long what another gateway wrote may take until it is seen here.
 const CATCH_UP: Duration = Duration::from_secs(2);
@@ -38,6 +45,19 @@ pub(super) enum Remembered {
     Never,
 }
 
+/// How often was written, and for what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writes {
+    seen: Vec<(Edition, bool)>,
+    count: u32,
+    since: Duration,
+}
+
+/// The record of what holds for everyone of a major of a service.
+pub(super) fn base_key((service, major): &Line) -> Key {
+    Place { scope: Scope::Everyone, service: service.clone(), major: *major }.key()
+}
+
 /// Whether the store answers, and all other sources were heard. A store that is not heard is not written
 /// either: what waits for it in vain does not serve meanwhile.
 fn all_heard(registry: &Registry) -> bool {
@@ -51,84 +71,103 @@ impl Composer {
     pub(super) fn remember(
         &mut self,
         registry: &Registry,
-        (contests, decision): (&Contests, &Decision),
-        made: &Made,
+        (contests, now): (&Contests, Duration),
+        decision: &Decision,
     ) -> Remembered {
-        match self.memory.trouble {
-            Some(kept::Error::Format(_) | kept::Error::Broken(_)) => return Remembered::Never,
-            // It may fit now.
-            Some(kept::Error::TooLarge(_)) => self.memory.trouble = None,
-            None => {}
-        }
-        let kept = self.to_keep(contests, decision, made);
-        if matches!(made.graph, Outcome::Nothing) || kept == self.memory.stored {
-            return Remembered::Done;
+        let mut writes = self.new_bases(contests, decision);
+        writes.extend(self.new_locks(&decision.locks));
+        if writes.is_empty() {
+            return if self.memory.trouble.is_some() { Remembered::Never } else { Remembered::Done };
         }
         if decision.is_unsure() || !all_heard(registry) {
             return Remembered::Later;
         }
-        if !self.may_write(contests) {
-            tracing::debug!("another gateway sees other registrations, and writes the locks");
+        if !self.may_write(contests, now) {
+            tracing::debug!("another gateway sees other registrations, and writes what holds");
             return Remembered::Never;
         }
-        match kept::write(&kept) {
-            Ok(bytes) => self.write(registry, kept, bytes),
+        let writes: Vec<(Key, Arc<[u8]>)> = writes.into_iter().collect();
+        for some in writes.chunks(CHANGE_MAX) {
+            let change = Change {
+                expected: some.iter().map(|(key, _)| (key.clone(), self.memory.seen(key))).collect(),
+                writes: some.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+            };
+            match self.write(registry, change) {
+                Remembered::Done => {}
+                otherwise @ (Remembered::Overtaken | Remembered::Later | Remembered::Never) => {
+                    return otherwise;
+                }
+            }
+        }
+        // What could not be written does not count: the store may be away for long.
+        self.writes.count += 1;
+        Remembered::Done
+    }
+
+    /// What holds from now on and no record says.
+    fn new_bases(&self, contests: &Contests, decision: &Decision) -> BTreeMap<Key, Arc<[u8]>> {
+        let mut writes = BTreeMap::new();
+        for (line, base) in &decision.bases {
+            let key = base_key(line);
+            let theirs = contests.get(line).is_some_and(|contest| contest.behind)
+                || self.memory.stored.unreadable.contains_key(&key);
+            if !theirs && self.memory.stored.base(line) != Some(base) {
+                writes.insert(key, write_base(base).into());
+            }
+        }
+        writes
+    }
+
+    /// The names, where they can be written.
+    fn new_locks(&mut self, locks: &Locks) -> Option<(Key, Arc<[u8]>)> {
+        match self.memory.trouble {
+            Some(kept::Error::Format(_) | kept::Error::Broken(_)) => return None,
+            // It may fit now.
+            Some(kept::Error::TooLarge(_)) => self.memory.trouble = None,
+            None => {}
+        }
+        if *locks == self.memory.stored.locks {
+            return None;
+        }
+        match kept::write(locks) {
+            Ok(bytes) => Some((kept::key(), bytes)),
             Err(error) => {
                 self.memory.trouble = Some(error);
-                self.write_seats(registry, kept)
+                None
             }
         }
     }
 
-    /// Writes down at least who serves, where the names do not fit any more.
-    fn write_seats(&mut self, registry: &Registry, kept: Kept) -> Remembered {
-        let fitting = Kept { locks: self.memory.stored.locks.clone(), ..kept };
-        if fitting == self.memory.stored {
-            return Remembered::Never;
-        }
-        match kept::write(&fitting) {
-            Ok(bytes) => self.write(registry, fitting, bytes),
-            Err(_) => Remembered::Never,
-        }
-    }
-
-    fn may_write(&mut self, contests: &Contests) -> bool {
+    fn may_write(&mut self, contests: &Contests, now: Duration) -> bool {
         let entrants = contests.values().flat_map(|contest| &contest.entrants);
-        let mut seen: Vec<(Candidate, bool)> =
-            entrants.map(|entrant| (entrant.candidate.clone(), entrant.runs)).collect();
+        let mut seen: Vec<(Edition, bool)> =
+            entrants.map(|entrant| (entrant.edition.clone(), entrant.runs)).collect();
         seen.sort();
         seen.dedup();
-        if self.writes.0 != seen {
-            self.writes = (seen, 0);
+        if self.writes.seen != seen || now.saturating_sub(self.writes.since) >= WRITES_SPAN {
+            self.writes = Writes { seen, count: 0, since: now };
         }
-        self.writes.1 < WRITES_MAX
+        self.writes.count < WRITES_MAX
     }
 
-    fn write(&mut self, registry: &Registry, kept: Kept, bytes: Arc<[u8]>) -> Remembered {
-        let (key, known) = (kept::key(), self.memory.revision());
-        let expected = known.map_or(Expected::Absent, Expected::At);
-        let change = Change {
-            expected: [(key.clone(), expected)].into(),
-            writes: [(key.clone(), Some(bytes))].into(),
-        };
+    fn write(&mut self, registry: &Registry, change: Change) -> Remembered {
         let runtime = Handle::current();
-        match runtime.block_on(registry.store.change(change)) {
+        match runtime.block_on(registry.store.change(change.clone())) {
             Ok(revision) => {
-                // What could not be written does not count: the store may be away for long.
-                self.writes.1 += 1;
-                self.memory.written(revision, kept);
+                self.memory.written(&change, revision);
                 Remembered::Done
             }
-            Err(Error::Conflict(_)) => {
+            Err(Error::Conflict(conflict)) => {
                 let mut records = registry.store.records();
-                let newer = records.wait_for(|records| records.seen(&key) != expected);
+                let expected = change.expected.get(&conflict.key).copied();
+                let newer = records.wait_for(|records| Some(records.seen(&conflict.key)) != expected);
                 match runtime.block_on(async { timeout(CATCH_UP, newer).await.map(|seen| seen.is_ok()) }) {
                     Ok(true) => Remembered::Overtaken,
                     Ok(false) | Err(_) => Remembered::Later,
                 }
             }
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "who has which name is not written down yet");
+                tracing::warn!(error = %chain(&error), "what was decided is not written down yet");
                 Remembered::Later
             }
         }

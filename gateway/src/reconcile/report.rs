@@ -93,6 +93,11 @@ impl Finding {
         Finding { about: None, frontend: None, diagnostic }
     }
 
+    /// The same, where only one frontend has it.
+    pub(super) fn for_frontend(self, frontend: Option<&FrontendId>) -> Finding {
+        Finding { frontend: frontend.cloned(), ..self }
+    }
+
     fn log(&self) {
         let Diagnostic { severity, code, .. } = self.diagnostic;
         let about = self.about.as_ref().map(|(service, version)| format!("{service} {version}"));

@@ -9,20 +9,29 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use turnout_control::id::FrontendId;
 use turnout_schema::gate::{self, Shape};
 use turnout_schema::subgraph::{self, Reading};
 use turnout_schema::{Descriptors, Digest};
 
-use super::contest::Candidate;
+use super::contest::Edition;
 use crate::registry::Store;
 use crate::telemetry::chain;
+
+/// Whose operations are held against a version: frontends, the revisions of what they send, and their graphs.
+pub(super) type Scope = Vec<(FrontendId, u64, Digest)>;
+
+/// What the gate says.
+pub(super) type Judged = Result<Arc<gate::Report>, Unread>;
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shelf {
-    readings: BTreeMap<Candidate, Result<Arc<Reading>, Unread>>,
-    /// What the gate says, by the old version and the new one.
-    verdicts: BTreeMap<(Candidate, Candidate), Result<Arc<gate::Report>, Unread>>,
+    readings: BTreeMap<Edition, Result<Arc<Reading>, Unread>>,
+    /// What the gate says, by the old version, the new one, and whose operations were held against it.
+    verdicts: BTreeMap<(Edition, Edition, Scope), Judged>,
+    /// What was asked of the gate since the last time that something was forgotten.
+    asked: BTreeSet<(Edition, Edition, Scope)>,
     /// Descriptors that are not stored.
     given: Option<(Digest, Bytes)>,
 }
@@ -58,34 +67,37 @@ impl Shelf {
     }
 
     /// What a version offers.
-    pub(super) fn read(&mut self, store: &dyn Store, candidate: &Candidate) -> Result<Arc<Reading>, Unread> {
-        if let Some(known) = self.readings.get(candidate) {
+    pub(super) fn read(&mut self, store: &dyn Store, edition: &Edition) -> Result<Arc<Reading>, Unread> {
+        if let Some(known) = self.readings.get(edition) {
             return known.clone();
         }
-        let reading = self.descriptors(store, candidate).and_then(|descriptors| {
-            let (service, version) = (candidate.service.as_str(), candidate.version.to_string());
-            let read = || Ok(subgraph::read(service, &version, &descriptors, candidate.exposure));
+        let reading = self.descriptors(store, edition).and_then(|descriptors| {
+            let (service, version) = (edition.service.as_str(), edition.version.to_string());
+            let read = || Ok(subgraph::read(service, &version, &descriptors, edition.exposure));
             guarded(read).map(Arc::new).map_err(Unread::never)
         });
         if !reading.as_ref().is_err_and(|unread| unread.hope != Hope::Never) {
-            self.readings.insert(candidate.clone(), reading.clone());
+            self.readings.insert(edition.clone(), reading.clone());
         }
         reading
     }
 
-    /// Whether one version can stand in for another, by what all gateways know.
+    /// Whether one version can stand in for another, by what all gateways know. `shapes` are those of the scope.
     pub(super) fn judge(
         &mut self,
         store: &dyn Store,
-        (old, new): (&Candidate, &Candidate),
-    ) -> Result<Arc<gate::Report>, Unread> {
-        let pair = (old.clone(), new.clone());
-        if let Some(known) = self.verdicts.get(&pair) {
+        (old, new): (&Edition, &Edition),
+        scope: Scope,
+        shapes: &dyn Fn() -> Vec<Shape>,
+    ) -> Judged {
+        let key = (old.clone(), new.clone(), scope);
+        self.asked.insert(key.clone());
+        if let Some(known) = self.verdicts.get(&key) {
             return known.clone();
         }
-        let verdict = self.replay(store, (old, new), &[]).map(Arc::new);
+        let verdict = self.replay(store, (old, new), &shapes()).map(Arc::new);
         if !verdict.as_ref().is_err_and(|unread| unread.hope != Hope::Never) {
-            self.verdicts.insert(pair, verdict.clone());
+            self.verdicts.insert(key, verdict.clone());
         }
         verdict
     }
@@ -94,26 +106,27 @@ impl Shelf {
     pub(super) fn replay(
         &mut self,
         store: &dyn Store,
-        (old, new): (&Candidate, &Candidate),
+        (old, new): (&Edition, &Edition),
         shapes: &[Shape],
     ) -> Result<gate::Report, Unread> {
-        let mut side = |candidate: &Candidate| {
-            let reading = self.read(store, candidate)?;
-            Ok((self.descriptors(store, candidate)?, reading))
+        let mut side = |edition: &Edition| {
+            let reading = self.read(store, edition)?;
+            Ok((self.descriptors(store, edition)?, reading))
         };
         let (old, new) = (side(old)?, side(new)?);
         guarded(|| Ok(gate::gate((&old.0, &old.1.subgraph), (&new.0, &new.1.subgraph), shapes)))
             .map_err(Unread::never)
     }
 
-    /// Forgets what none of these needs.
-    pub(super) fn retain(&mut self, used: &BTreeSet<&Candidate>) {
-        self.readings.retain(|candidate, _| used.contains(candidate));
-        self.verdicts.retain(|(old, new), _| used.contains(old) && used.contains(new));
+    /// Forgets the editions that are not among these, and verdicts that nobody asked for since the last time.
+    pub(super) fn retain(&mut self, used: &BTreeSet<Edition>) {
+        let asked = std::mem::take(&mut self.asked);
+        self.readings.retain(|edition, _| used.contains(edition));
+        self.verdicts.retain(|key, _| asked.contains(key));
     }
 
-    fn descriptors(&self, store: &dyn Store, candidate: &Candidate) -> Result<Descriptors, Unread> {
-        let digest = candidate.digest;
+    fn descriptors(&self, store: &dyn Store, edition: &Edition) -> Result<Descriptors, Unread> {
+        let digest = edition.digest;
         let given = self.given.as_ref().filter(|(given, _)| *given == digest);
         let bytes = match given {
             Some((_, bytes)) => Some(bytes.clone()),
@@ -125,7 +138,7 @@ impl Shelf {
         let missing = || Unread { why: "they are not stored".to_owned(), hope: Hope::Missing };
         let bytes = bytes.ok_or_else(missing)?;
         let read = || Descriptors::read(&bytes).map_err(|error| error.to_string());
-        guarded(|| Ok(read()?.only(&candidate.owned))).map_err(Unread::never)
+        guarded(|| Ok(read()?.only(&edition.owned))).map_err(Unread::never)
     }
 }
 

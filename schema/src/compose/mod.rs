@@ -42,6 +42,8 @@ pub struct Composition {
     pub supergraph: Option<Supergraph>,
     /// The locks for the next composition: those given, and the names that this graph gave away.
     pub locks: Locks,
+    /// Only the names that this graph gave away. Whoever composes several graphs lets the first of them decide.
+    pub gave: Locks,
     /// What a person should know, in a stable order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -95,11 +97,13 @@ pub fn compose(subgraphs: &[Subgraph], locks: &Locks) -> Composition {
         let help = "Expose a service: `option (turnout.graphql.v1.service) = {expose: true}`, or \
                     `expose: all` in turnout.yaml.";
         found.push(finding(Severity::Error, "GRAPH_EMPTY", message, help));
-        return Composition { supergraph: None, locks: locks.clone(), diagnostics: found };
+        let (locks, gave) = (locks.clone(), Locks::default());
+        return Composition { supergraph: None, locks, gave, diagnostics: found };
     }
     supergraph.digest = Digest::of(text(&supergraph).as_bytes());
-    let locks = lock(locks.clone(), &draft, &owners, &supergraph);
-    Composition { supergraph: Some(supergraph), locks, diagnostics: found }
+    let gave = gave(&draft, &owners, &supergraph);
+    let locks = gave.over(locks);
+    Composition { supergraph: Some(supergraph), locks, gave, diagnostics: found }
 }
 
 /// The subgraphs in the order of their services, one of each.
@@ -125,8 +129,22 @@ fn member(subgraph: &Subgraph) -> Member {
     Member { service: subgraph.service.clone(), version: subgraph.version.clone(), digest: subgraph.digest }
 }
 
-/// The locks with the names that this graph gave away.
-fn lock(mut locks: Locks, draft: &name::Draft<'_>, owners: &entity::Owners, graph: &Supergraph) -> Locks {
+impl Locks {
+    /// These, and of others what these say nothing about.
+    #[must_use]
+    pub fn over(&self, others: &Locks) -> Locks {
+        let mut locks = others.clone();
+        locks.types.extend(self.types.iter().map(|(name, owner)| (name.clone(), owner.clone())));
+        let pair = |(name, of): (&Name, &Name)| (name.clone(), of.clone());
+        locks.fields.extend(self.fields.iter().map(pair));
+        locks.meanings.extend(self.meanings.iter().map(pair));
+        locks
+    }
+}
+
+/// The names that a graph gave away.
+fn gave(draft: &name::Draft<'_>, owners: &entity::Owners, graph: &Supergraph) -> Locks {
+    let mut locks = Locks::default();
     for (group, name) in draft.same.groups.iter().zip(&draft.names) {
         if graph.types.contains_key(name) {
             let service = draft.members[group.lead].service.clone();

@@ -12,10 +12,12 @@ use rand::{RngExt, SeedableRng};
 use turnout_control::id::{InstanceId, SourceName, Timestamp, Version};
 use turnout_control::records::{Change, Key, Kind, Record, Records};
 use turnout_control::registry::{Presence, Registered};
+use turnout_control::routes::{Base, read_base, write_base};
 use turnout_control::table::{Input, Removal, Said};
 
 use super::*;
-use crate::reconcile::contest::Candidate;
+use crate::reconcile::contest::Edition;
+use crate::reconcile::remember::base_key;
 use crate::registry::{Blob, Error, Freshness, Granted, Hearing, Hub, Known, Leadership, Store, Stored};
 
 /// A store that can be away.
@@ -153,7 +155,9 @@ impl Cluster {
         let hub = Hub::new(vec![SourceName::own()], Known::default(), Clock::start());
         hub.hears(&SourceName::own(), heard());
         let registry = Registry { store: self.store.clone(), hub: Arc::new(hub) };
-        Gateway { registry, composer: Arc::default(), digest: None }
+        let loaded = config::read(&config::Sources::default()).unwrap();
+        let callers = Callers::of(&loaded.config);
+        Gateway { registry, composer: Arc::default(), callers, digest: None }
     }
 
     /// An instance of a version with these descriptors, which are stored.
@@ -184,14 +188,35 @@ impl Cluster {
     }
 
     fn record(&self) -> Option<u64> {
-        self.store.records().borrow().get(&crate::reconcile::kept::key()).map(|record| record.revision)
+        Some(self.store.records().borrow().revision).filter(|revision| *revision > 0)
+    }
+
+    /// What holds for everyone of a major of a service.
+    pub(super) fn base(&self, service: &str, major: u64) -> Option<Base> {
+        let key = base_key(&(service.parse().unwrap(), major));
+        self.store.records().borrow().get(&key).map(|record| read_base(&record.value).unwrap())
+    }
+
+    /// Decides what holds for everyone, as the leader does.
+    pub(super) async fn decide(&self, service: &str, base: &Base) {
+        let key = base_key(&(service.parse().unwrap(), base.stable.semver().major));
+        self.put(key, write_base(base)).await;
+    }
+
+    /// Writes a record.
+    pub(super) async fn put(&self, key: Key, value: Vec<u8>) {
+        let expected = self.store.records().borrow().seen(&key);
+        let writes = [(key.clone(), Some(value.into()))].into();
+        let change = Change { expected: [(key, expected)].into(), writes };
+        self.store.change(change).await.unwrap();
     }
 }
 
 /// One gateway, looked through step by step.
 pub(super) struct Gateway {
     registry: Registry,
-    composer: Arc<Mutex<Composer>>,
+    pub(super) composer: Arc<Mutex<Composer>>,
+    callers: Callers,
     /// The graph that it serves.
     digest: Option<Digest>,
 }
@@ -210,26 +235,42 @@ impl Gateway {
     /// Looks once, when the process is so many seconds old.
     pub(super) async fn look(&mut self, age_s: u64) -> Pass {
         let (composer, registry) = (self.composer.clone(), self.registry.clone());
+        let callers = self.callers.clone();
         let pass = tokio::task::spawn_blocking(move || {
             let exposures = Exposures::new(BTreeMap::new(), Exposure::All);
             let snapshot = registry.snapshot();
             let now = Duration::from_secs(age_s);
             let schemas = Findings::default();
-            let scene = Scene { snapshot: &snapshot, exposures: &exposures, schemas: &schemas, now };
+            let scene = Scene {
+                snapshot: &snapshot,
+                exposures: &exposures,
+                schemas: &schemas,
+                callers: &callers,
+                now,
+            };
             composer.lock().unwrap().look(&registry, scene)
         });
         let pass = pass.await.unwrap();
-        if let Some((graph, _)) = &pass.next {
-            self.digest = Some(graph.supergraph().digest);
+        if let Some(next) = &pass.next {
+            let any = next.sights.iter().find(|sight| sight.frontend.is_none());
+            self.digest = any.map(|sight| sight.graph.0.supergraph().digest);
         }
         pass
     }
 
-    /// Who serves.
+    /// Who answers callers that are no published frontend.
     pub(super) fn members(&self) -> Vec<String> {
+        self.seen(None)
+            .into_iter()
+            .map(|routed| format!("{} {}", routed.stable.service, routed.stable.version))
+            .collect()
+    }
+
+    /// Who answers callers of a frontend.
+    pub(super) fn seen(&self, frontend: Option<&str>) -> Vec<Routed> {
         let composer = self.composer.lock().unwrap();
-        let name = |of: &Candidate| format!("{} {}", of.service, of.version);
-        composer.serving().iter().map(name).collect()
+        let frontend = frontend.map(|id| id.parse().unwrap());
+        composer.sight(frontend.as_ref()).map(|sight| sight.routes.clone()).unwrap_or_default()
     }
 }
 
@@ -349,14 +390,14 @@ async fn a_gateway_serves_without_the_store_and_writes_later() {
     let written = cluster.record();
     // Its descriptors are read before the store goes.
     let (composer, registry) = (gateway.composer.clone(), gateway.registry.clone());
-    let candidate = Candidate {
+    let edition = Edition {
         service: a.instance.service.clone(),
         version: a.instance.version.clone(),
         digest: a.instance.schema.as_ref().unwrap().digest,
         exposure: Exposure::All,
         owned: Vec::new(),
     };
-    let read = move || composer.lock().unwrap().shelf.read(&*registry.store, &candidate).is_ok();
+    let read = move || composer.lock().unwrap().shelf.read(&*registry.store, &edition).is_ok();
     assert!(tokio::task::spawn_blocking(read).await.unwrap());
     cluster.store.away.store(true, Ordering::Relaxed);
     gateway.hears(&a);
@@ -406,15 +447,14 @@ async fn names_that_do_not_fit_keep_nobody_from_remembering_who_serves() {
     assert!(unshared(&gateway.look(0).await));
     let mut other = cluster.gateway();
     other.look(0).await;
-    let seats = other.composer.lock().unwrap().memory.stored.seats.clone();
-    assert_eq!(seats.keys().map(ServiceName::as_str).collect::<Vec<_>>(), ["a"]);
+    assert!(cluster.base("a", 1).is_some() && cluster.base("b", 1).is_none());
     // What fits again is written again.
     gateway.composer.lock().unwrap().memory.ours.locks.fields.clear();
     gateway.hears(&cluster.instance("b", "1.0.0", &things("b.v1")).await);
     assert!(!unshared(&gateway.look(1).await));
     other.look(1).await;
-    let stored = other.composer.lock().unwrap().memory.stored.clone();
-    assert_eq!((stored.seats.len(), stored.locks.fields.is_empty()), (2, false));
+    assert!(cluster.base("b", 1).is_some());
+    assert!(!other.composer.lock().unwrap().memory.stored.locks.fields.is_empty());
 }
 
 #[tokio::test]
@@ -467,6 +507,7 @@ async fn who_is_overtaken_decides_anew() {
     theirs.look(1).await;
     assert_eq!(ours.digest, theirs.digest);
     assert_eq!(cluster.record(), Some(2));
+    assert!(cluster.base("a", 1).is_some() && cluster.base("b", 1).is_some());
 }
 
 #[tokio::test]
@@ -482,6 +523,8 @@ async fn a_gateway_that_has_not_heard_yet_writes_nothing_about_it() {
     }
     first.hears(&new);
     first.look(1).await;
+    cluster.decide("a", &Base::new("1.1.0".parse().unwrap())).await;
+    first.look(1).await;
     let written = cluster.record();
     let pass = second.look(1).await;
     assert_eq!(second.members(), ["a 1.0.0"]);
@@ -489,7 +532,43 @@ async fn a_gateway_that_has_not_heard_yet_writes_nothing_about_it() {
     second.hears(&new);
     second.look(2).await;
     assert_eq!((second.members(), second.digest), (first.members(), first.digest));
+    assert_eq!(first.members(), ["a 1.1.0"]);
     assert_eq!(cluster.record(), written);
+}
+
+/// What it hears first is not what is stable, and it must not put that in its place.
+#[tokio::test]
+async fn a_gateway_that_starts_puts_nobody_in_the_place_of_who_it_has_not_heard_of() {
+    let cluster = Cluster::start();
+    let old = cluster.instance("a", "1.0.0", &things("a.v1")).await;
+    let new = cluster.instance("a", "1.1.0", &things("a.v1")).await;
+    cluster.decide("a", &Base::new("1.1.0".parse().unwrap())).await;
+    let mut gateway = cluster.gateway();
+    gateway.hears(&old);
+    gateway.look(0).await;
+    assert_eq!(cluster.base("a", 1).unwrap().stable.to_string(), "1.1.0");
+    gateway.hears(&new);
+    gateway.look(1).await;
+    assert_eq!(gateway.members(), ["a 1.1.0"]);
+}
+
+#[tokio::test]
+async fn what_two_hundred_services_begin_with_is_written_in_several_changes() {
+    let cluster = Cluster::start();
+    let mut gateway = cluster.gateway();
+    let bytes = things("a.v1");
+    for number in 0..200 {
+        gateway.hears(&cluster.instance(&format!("s{number}"), "1.0.0", &bytes).await);
+    }
+    assert_eq!(gateway.look(0).await.again, None);
+    assert!((0..200).all(|number| cluster.base(&format!("s{number}"), 1).is_some()));
+    let mut other = cluster.gateway();
+    for number in 0..200 {
+        other.hears(&cluster.instance(&format!("s{number}"), "1.0.0", &bytes).await);
+    }
+    let written = cluster.record();
+    other.look(0).await;
+    assert_eq!((other.digest, cluster.record()), (gateway.digest, written));
 }
 
 /// The events of instances are cheap for everyone, and for the graph they are nothing.

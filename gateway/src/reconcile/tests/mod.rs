@@ -7,6 +7,8 @@ mod gateways;
 mod preview;
 mod seats;
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -17,8 +19,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use turnout_control::id::{LeaseId, ServiceName};
+use turnout_control::records::Change;
 use turnout_control::registration::Registration;
 use turnout_control::registry::{Endpoint, Health, Instance, Intent, SchemaRef, Scheme};
+use turnout_control::routes::{Base, write_base};
 use turnout_schema::Digest;
 use turnout_schema::guard::Limits;
 use turnout_schema::subgraph::Exposure;
@@ -27,6 +31,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::config;
 use crate::lineup::Trials;
+use crate::reconcile::remember::base_key;
 use crate::registry::embedded;
 use crate::registry::schemas::Findings;
 use crate::telemetry::Meters;
@@ -130,6 +135,16 @@ impl World {
 
     async fn down(&self, service: &str, id: &str, lease: LeaseId) {
         self.registry.store.deregister(service.parse().unwrap(), id.parse().unwrap(), lease).await.unwrap();
+    }
+
+    /// Makes a version stable, as the leader does at the end of a rollout.
+    async fn promote(&self, service: &str, version: &str) {
+        let base = Base::new(version.parse().unwrap());
+        let key = base_key(&(service.parse().unwrap(), base.stable.semver().major));
+        let expected = self.registry.store.records().borrow().seen(&key);
+        let writes = [(key.clone(), Some(write_base(&base).into()))].into();
+        let change = Change { expected: [(key, expected)].into(), writes };
+        self.registry.store.change(change).await.unwrap();
     }
 
     async fn put_schema(&self, bytes: &[u8]) {
@@ -269,7 +284,9 @@ async fn an_upgrade_swaps_the_graph_and_requests_on_the_old_one_go_on() {
     let raw = "\"{ __typename }\"";
     let prepared = old.graph.prepare(raw, None, &Limits::RECOMMENDED).unwrap();
     world.up("catalog", "1.5.0", "b").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0"]).await;
     let new = world.generation().view(None).unwrap().clone();
     assert_ne!(old.graph.supergraph().digest, new.graph.supergraph().digest);
     assert_eq!(new.graph.plans(), 1, "what was asked of the old one is planned ahead");
@@ -283,7 +300,8 @@ async fn the_last_instance_of_a_version_leaves_the_graph_to_one_that_runs() {
     let world = World::start().await;
     world.up("catalog", "1.4.0", "a").await;
     let lease = world.up("catalog", "1.5.0", "b").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0"]).await;
     world.down("catalog", "b", lease).await;
     assert_eq!(members(&*world.seen().await), ["catalog 1.4.0"]);
     world.stop().await;
@@ -330,9 +348,10 @@ async fn a_version_that_no_graph_can_serve_with_is_left_out() {
     let lease = world.up_with("monster", "1.0.0", "m2", Some(&monster())).await;
     assert_eq!(world.seen().await.compositions, report.compositions);
     world.down("monster", "m2", lease).await;
-    // And is told no more once the service has a version that fits.
+    // And it keeps nobody from being promoted.
     world.up("catalog", "1.5.0", "c").await;
-    assert_eq!(members(&*world.seen().await), ["catalog 1.5.0", "users 2.0.0"]);
+    world.promote("catalog", "1.5.0").await;
+    world.until(|report| members(report) == ["catalog 1.5.0", "users 2.0.0"]).await;
     world.stop().await;
 }
 

@@ -33,6 +33,7 @@ use crate::registry::probe::Prober;
 use crate::registry::schemas::{self, Asker};
 use crate::registry::serve::Registrar;
 use crate::registry::{Collector, Registry};
+use crate::rollout::{self, Counted, Leader, Pulse, Reporter};
 use crate::telemetry::{self, Meters, Telemetry};
 use crate::upstream::connection;
 use crate::upstream::fleet::{self, Fleet};
@@ -105,11 +106,12 @@ impl App {
 
         let (connections, background) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let Serving { fleet, published, trials, tasks } = serving(&read, &open, (&settings, &meters), &stop);
+        let Serving { fleet, published, trials, pulse, tasks } =
+            serving(&read, &open, (&settings, &meters), &stop);
         telemetry.metrics().watch_serving(&published.generations, &fleet);
         telemetry.metrics().watch_reports(&published.reports);
         telemetry.metrics().watch_trials(&trials);
-        let (health, registrar) = doors(&registry, &published, settings.terms, &stop);
+        let (health, registrar) = doors(&registry, (&published, pulse), settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
             ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated, settings.callers)),
@@ -190,6 +192,8 @@ struct Serving {
     fleet: Arc<Fleet>,
     published: Published,
     trials: Trials,
+    /// How the loop is doing that moves rollouts.
+    pulse: watch::Receiver<Pulse>,
     /// What has to run for it; each ends when it is told to stop.
     tasks: Vec<BoxFuture<'static, ()>>,
 }
@@ -225,9 +229,33 @@ fn serving(
     tasks.push(Box::pin(public.follow(stop.clone())));
     tasks.push(Box::pin(reconcile::run(reconciler, stop.clone())));
     tasks.push(Box::pin(collector.run(stop.clone())));
-    let (generations, rollouts) = (published.generations.clone(), settings.rollouts.clone());
-    tasks.push(Box::pin(lineup::run(trials.clone(), generations, rollouts, stop.clone())));
-    Serving { fleet, published, trials, tasks }
+    let (generations, paced) = (published.generations.clone(), settings.rollouts.clone());
+    tasks.push(Box::pin(lineup::run(trials.clone(), generations, paced, stop.clone())));
+    let (leader, pulse, reporter) = rollouts(open, settings, (&published, &trials, meters));
+    tasks.push(Box::pin(leader.run(stop.clone())));
+    tasks.push(Box::pin(reporter.run(stop.clone())));
+    Serving { fleet, published, trials, pulse, tasks }
+}
+
+/// What moves rollouts where this gateway leads, and what tells whoever leads what is counted here.
+fn rollouts(
+    open: &Open,
+    settings: &launch::Settings,
+    (published, trials, meters): (&Published, &Trials, &Meters),
+) -> (Leader, watch::Receiver<Pulse>, Reporter) {
+    let (registry, reports) = (open.registry.clone(), published.reports.clone());
+    let counted = Counted {
+        trials: trials.clone(),
+        generations: published.generations.clone(),
+        reports: reports.clone(),
+    };
+    // No other process of this name began at this moment.
+    let process = (open.replica.clone(), registry.hub.clock().now().0);
+    let reporter = Reporter::new(registry.store.clone(), counted, settings.rollouts.clone(), process);
+    let sources =
+        rollout::Sources { registry, reports, settings: settings.rollouts.clone(), meters: meters.clone() };
+    let (leader, pulse) = Leader::new(sources);
+    (leader, pulse, reporter)
 }
 
 fn start_telemetry(launch: &Launch, config: &Config) -> Result<Telemetry, Error> {
@@ -245,6 +273,7 @@ fn connecting(terms: watch::Receiver<Terms>) -> connection::Settings {
 fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error> {
     let meters = Meters::new();
     telemetry.metrics().watch_registry(registry);
+    telemetry.metrics().watch_rollouts(&registry.store);
     telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
     Ok(meters)
 }
@@ -252,12 +281,13 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
 /// What answers about the gateway itself, and what takes registrations.
 fn doors(
     registry: &Registry,
-    published: &Published,
+    (published, rollouts): (&Published, watch::Receiver<Pulse>),
     terms: watch::Receiver<Terms>,
     stop: &CancellationToken,
 ) -> (Health, Registrar) {
     let (registry, reports, stop) = (registry.clone(), published.reports.clone(), stop.clone());
-    let health = Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone() };
+    let health =
+        Health { stop: stop.clone(), registry: registry.clone(), reports: reports.clone(), rollouts };
     (health, Registrar { registry, reports, terms, stop })
 }
 

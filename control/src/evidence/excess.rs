@@ -55,3 +55,42 @@ impl Excess {
 fn whole(value: f64) -> u64 {
     value.max(0.0) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulation::{Dice, at_most, runs};
+    use super::super::{Counts, count};
+    use super::*;
+
+    #[test]
+    fn chance_makes_no_excess_however_much_traffic_there_is() {
+        let mut dice = Dice::new(31);
+        for (calls, rate) in [(25_000.0, 0.05), (25_000.0, 0.3), (250.0, 0.005), (25.0, 0.05)] {
+            let mut above = 0;
+            for _ in 0..runs() {
+                let mut excess = Excess::default();
+                above += usize::from((0..240).any(|_| {
+                    let (candidate, stable) = (dice.counts(calls, rate), dice.counts(calls, rate));
+                    excess.take(&Tick { candidate, stable });
+                    excess.failures() > 20
+                }));
+            }
+            let share = count(above) / number(runs());
+            assert!(share <= at_most(0.01), "{calls} at {rate}: {share}");
+        }
+    }
+
+    #[test]
+    fn failures_beyond_the_stable_versions_add_up_and_an_outage_of_both_does_not() {
+        let counts = |calls, failures| Counts { calls, failures };
+        let mut excess = Excess::default();
+        (0..100).for_each(|_| excess.take(&Tick { candidate: counts(1_000, 11), stable: counts(1_000, 1) }));
+        assert!((800..=1_000).contains(&excess.failures()), "{}", excess.failures());
+        let before = excess.failures();
+        // At another weight than before, and with nobody left on the stable version.
+        excess.take(&Tick { candidate: counts(100, 90), stable: counts(9_900, 8_910) });
+        excess.take(&Tick { candidate: counts(100, 90), stable: counts(0, 0) });
+        assert!(excess.failures() <= before, "{}", excess.failures());
+        assert_eq!(Excess::restore(excess.parts()), excess);
+    }
+}

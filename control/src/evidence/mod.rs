@@ -6,8 +6,8 @@
 //! evidence of a total outage has thousands of digits.
 //!
 //! Counts are per stratum, a method of one frontend version, and per tick. In them a unit fails at most once a
-//! method and tick, because retries are not independent (`Tick`). What counts as a failure is decided where
-//! calls are made; which evidence acts on a rollout is decided in `rollout`.
+//! method and minute, because retries are not independent (`rollout::Repeats`). What counts as a failure is
+//! decided where calls are made; which evidence acts on a rollout is decided in `rollout`.
 
 mod absolute;
 mod excess;
@@ -26,7 +26,7 @@ pub use safety::Safety;
 /// Calls of one arm in one stratum and tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Units times methods that called.
+    /// Calls that ended.
     pub calls: u64,
     /// How many of them failed, never more than `calls`.
     pub failures: u64,

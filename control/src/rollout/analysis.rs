@@ -113,9 +113,9 @@ impl Analysis {
         self.safety.is_shown(beta)
     }
 
-    /// Whether it is the stable version that fails.
-    pub(super) fn stable_is_worse(&self) -> bool {
-        self.stable_worse.is_shown(0.01) && !self.failures.is_shown(0.01)
+    /// Evidence that it is the stable version that fails, as a natural logarithm.
+    pub(super) fn stable_worse(&self) -> f64 {
+        self.stable_worse.ln()
     }
 
     /// Whether both versions fail of late, much more than before.

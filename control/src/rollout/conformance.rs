@@ -1,4 +1,4 @@
-//! Did a call go where the policy sends it?
+//! Did a call go where the policy sends it, and may it be compared with others?
 //!
 //! Asked of each call that a policy with a candidate decided, by the gateway that made it, with what it wrote down:
 //! the weight and the cap of its table, the caller's slot, the version's arm and the reason. A single call that
@@ -49,5 +49,22 @@ pub fn conforms(routed: &Routed) -> bool {
             Arm::Candidate,
         )
         | (Reason::Candidate | Reason::Allowed, Arm::Stable) => false,
+    }
+}
+
+/// For which version a call counts as evidence; for neither unless chance alone decided who got it. Callers without
+/// an identity, those on lists and those who fell back to stable differ from the others by more than the version.
+pub fn compared(routed: &Routed) -> Option<Arm> {
+    let drawn = routed.slot.is_some() && routed.weight.min(routed.cap) > Weight::NONE;
+    match routed.reason {
+        Reason::Candidate | Reason::Stable => drawn.then_some(routed.arm),
+        Reason::NoUnit
+        | Reason::Denied
+        | Reason::Allowed
+        | Reason::Killed
+        | Reason::FuseOpen
+        | Reason::Cold
+        | Reason::Fallback
+        | Reason::Override => None,
     }
 }

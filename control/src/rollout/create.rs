@@ -66,7 +66,11 @@ pub fn create(line: &Line<'_>, now: Timestamp) -> Option<Rollout> {
     let mut running: Vec<&Running> =
         line.running.iter().filter(|running| is_newer(running, line.stable)).collect();
     running.sort_by(|one, other| other.version.cmp(&one.version));
-    let under_way = line.rollouts.iter().filter(|rollout| !rollout.state.has_ended()).max_by_key(|it| &it.to);
+    // One that waits for instances which are gone is in nobody's way.
+    let runs = |rollout: &Rollout| line.running.iter().any(|running| running.version == rollout.to);
+    let is_under_way =
+        |rollout: &&Rollout| rollout.is_exposed() || (!rollout.state.has_ended() && runs(rollout));
+    let under_way = line.rollouts.iter().filter(is_under_way).max_by_key(|rollout| &rollout.to);
     for running in running {
         if under_way.is_some_and(|under_way| under_way.to >= running.version) {
             return None;
@@ -83,15 +87,12 @@ pub fn create(line: &Line<'_>, now: Timestamp) -> Option<Rollout> {
     None
 }
 
-/// The candidate that takes the place of this one: a newer one that is not waiting for an operator.
+/// The candidate that takes the place of this one: a newer one that has begun, or that waits for nothing else.
 pub fn newer<'a>(rollout: &Rollout, rollouts: impl IntoIterator<Item = &'a Rollout>) -> Option<Version> {
     let rivals = rollouts.into_iter().filter(|other| {
-        let waits = other.state == State::Pending(Pending::Operator) && !other.orders.contains(&Order::Start);
-        other.service == rollout.service
-            && other.major() == rollout.major()
-            && other.to > rollout.to
-            && !other.state.has_ended()
-            && !waits
+        let ready = other.is_exposed() || other.state == State::Pending(Pending::Others);
+        let same_line = other.service == rollout.service && other.major() == rollout.major();
+        same_line && other.to > rollout.to && ready
     });
     rivals.map(|other| other.to.clone()).max()
 }

@@ -9,21 +9,22 @@ use crate::id::ServiceName;
 /// After this long half of a rate is what was counted since.
 const HALF_LIFE_S: f64 = 300.0;
 
-/// Whether a rollout of this service has to wait, because users of some frontend are in `most` others, as many as
-/// they may be. `reach` has, of each frontend, the services that it uses. Whoever begins several at one tick asks
-/// again after each.
+/// Whether a rollout of this service has to wait: because another of the service is under way, which ends or
+/// gives way to a newer one, or because users of some frontend are in `most` others, as many as they may be.
+/// `reach` has, of each frontend, the services that it uses. Whoever begins several at one tick asks again after
+/// each.
 pub fn must_wait<'a>(
     service: &ServiceName,
     rollouts: impl IntoIterator<Item = &'a Rollout>,
     reach: &[BTreeSet<ServiceName>],
     most: usize,
 ) -> bool {
-    let exposed: Vec<&ServiceName> =
-        rollouts.into_iter().filter(|rollout| rollout.is_exposed()).map(|rollout| &rollout.service).collect();
-    reach
-        .iter()
-        .filter(|reached| reached.contains(service))
-        .any(|reached| exposed.iter().filter(|service| reached.contains(**service)).count() >= most)
+    let exposed = rollouts.into_iter().filter(|rollout| rollout.is_exposed());
+    let exposed: Vec<&ServiceName> = exposed.map(|rollout| &rollout.service).collect();
+    let others = |reached: &BTreeSet<ServiceName>| {
+        exposed.iter().filter(|service| reached.contains(**service)).count() >= most
+    };
+    exposed.contains(&service) || reach.iter().filter(|reached| reached.contains(service)).any(others)
 }
 
 /// How many gateways route by this revision of the records, or a later one.

@@ -188,7 +188,7 @@ fn gather(trial: &Trial, own: &mut BTreeSet<StratumName>, full: bool) -> BTreeMa
 
 impl Mark {
     /// Takes up what is new; whether something went back.
-    fn take(&mut self, trial: &Trial, strata: BTreeMap<StratumName, Arms>, new: &mut New) -> bool {
+    pub(super) fn take(&mut self, trial: &Trial, strata: BTreeMap<StratumName, Arms>, new: &mut New) -> bool {
         let mut went_back = trial.mismatches < self.mismatches || trial.no_unit < self.no_unit;
         new.mismatches += trial.mismatches.saturating_sub(self.mismatches);
         new.no_unit += trial.no_unit.saturating_sub(self.no_unit);
@@ -227,7 +227,7 @@ fn beyond(now: &Tallied, before: &Tallied) -> Tallied {
 
 /// What a tick brings, before it is put into strata.
 #[derive(Default)]
-struct New {
+pub(super) struct New {
     pooled: BTreeMap<StratumName, Arms>,
     /// Calls that one gateway compared with its bounds.
     timed: Vec<BTreeMap<StratumName, Arms>>,
@@ -246,7 +246,7 @@ impl New {
         *pooled = pooled.plus(more);
     }
 
-    fn strata(&self) -> Vec<Stratum> {
+    pub(super) fn strata(&self) -> Vec<Stratum> {
         let calls = comparable(&self.pooled, |arms| arms.stable.calls);
         let calls = calls.into_iter().map(|arms| Stratum {
             failures: tick(&arms, |arm| (arm.calls, arm.failures)),

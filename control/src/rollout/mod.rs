@@ -1,16 +1,18 @@
 //! A rollout: weight moves from the stable version to a candidate, with evidence, and back at the first harm.
 //!
 //! `create` says which rollouts should begin, and `record` how one is written down. Gateways count calls
-//! (`tally`, `repeats`), the leader puts their counts together (`merge`) and feeds the differences to an `Analysis`, which is
-//! kept with its watermarks (`stored`). `step` is asked once a tick and holds all rules: what rolls back, what
+//! (`tally`, `repeats`, `bound`), the leader puts their counts together (`merge`) and feeds the differences to an `Analysis`, which is
+//! kept with its watermarks (`stored`); a gateway that sees harm by itself does not wait for it (`fuse`). `step` is asked once a tick and holds all rules: what rolls back, what
 //! holds, what has to be true to go on. Nothing goes on because nothing was seen, and what holds can still roll
 //! back. `why` says it in one sentence. Time is the length of ticks by the leader's monotonic clock; a tick that
 //! nobody made is time that did not pass.
 
 mod analysis;
+mod bound;
 mod conformance;
 mod create;
 mod facts;
+mod fuse;
 mod json;
 mod merge;
 mod plan;
@@ -25,9 +27,11 @@ mod tests;
 mod why;
 
 pub use analysis::{Analysis, Stratum};
-pub use conformance::{Routed, conforms};
+pub use bound::{Bound, Timed};
+pub use conformance::{Routed, compared, conforms};
 pub use create::{Line, OnNewVersion, Running, Verdict, create, newer};
 pub use facts::{Rate, acknowledged, must_wait};
+pub use fuse::Fuse;
 pub use merge::{Taken, Watermarks};
 pub use plan::{Approval, Plan, Settings, Step};
 pub use record::{Rollout, Unfit, Unreadable, key};

@@ -36,7 +36,8 @@ pub enum Pending {
     Operator,
     /// No instance of the candidate serves, or not long enough to be warm.
     Instances,
-    /// Other rollouts that the same frontends see come first.
+    /// It could begin, and other rollouts that the same frontends see come first; an older one of the same service
+    /// gives way to it.
     Others,
 }
 

@@ -16,6 +16,9 @@ const COVERAGE_MIN: f64 = 0.95;
 /// How long a candidate may be without an instance that serves.
 const VANISHED_MAX: Duration = Duration::from_secs(30);
 
+/// The evidence at which people are told that the stable version fails.
+const STABLE_WORSE: f64 = 100.0;
+
 /// What is known at a tick, beside what was counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
@@ -56,7 +59,7 @@ pub enum Action {
     Promote,
     /// Take the candidate from everybody, and quarantine it.
     RollBack,
-    /// Take the candidate from everybody: another takes its place.
+    /// Take the candidate from everybody, if the policy still names it: another takes its place.
     Withdraw,
     /// Tell people.
     Tell(Notice),
@@ -163,7 +166,8 @@ impl Turn<'_> {
         if self.facts.candidate_warm < needed || !self.facts.stable_serves {
             return State::Pending(Pending::Instances);
         }
-        if self.facts.must_wait && !hurried {
+        // Who starts it while it waits for others means it; who starts it before cannot know that it would wait.
+        if self.facts.must_wait && !(hurried && why == Pending::Others) {
             return State::Pending(Pending::Others);
         }
         self.reach(Dwelling::at(0))
@@ -228,11 +232,7 @@ impl Turn<'_> {
                 Order::Start | Order::RollBack(_) => {}
             }
         }
-        let degraded = self.analysis.stable_is_worse();
-        if degraded && !at.stable_degraded {
-            self.tell(Notice::StableDegraded);
-        }
-        at.stable_degraded = degraded;
+        at.stable_degraded = self.stable_degraded(&at);
         let hold = self.hold(&at, &why).filter(|hold| match why {
             // It stands still already.
             Why::Unproven => matches!(hold, Hold::Operator(_) | Hold::Mismatches(_)),
@@ -252,6 +252,19 @@ impl Turn<'_> {
             self.tell(Notice::Resumed);
         }
         self.shift(at)
+    }
+
+    /// Whether it is the stable version that fails. It is told once, and over when the evidence is gone.
+    fn stable_degraded(&mut self, at: &Dwelling) -> bool {
+        let evidence = self.analysis.stable_worse();
+        if at.stable_degraded {
+            return evidence > 0.0;
+        }
+        let degraded = evidence >= STABLE_WORSE.ln();
+        if degraded {
+            self.tell(Notice::StableDegraded);
+        }
+        degraded
     }
 
     /// What keeps it where it is.

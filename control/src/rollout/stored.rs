@@ -30,6 +30,10 @@ pub struct Stored {
     pub watermarks: Watermarks,
     /// The candidate's calls a second.
     pub rate: Rate,
+    /// Calls that went to another version than was decided.
+    pub mismatches: u64,
+    /// Calls of nobody who could be told apart; they get the stable version.
+    pub no_unit: u64,
     /// When it was last brought up to date, by the wall clock.
     pub at: Timestamp,
 }
@@ -49,6 +53,8 @@ impl Stored {
             analysis: Analysis::new(),
             watermarks: Watermarks::new(),
             rate: Rate::default(),
+            mismatches: 0,
+            no_unit: 0,
             at: now,
         }
     }
@@ -73,6 +79,8 @@ impl Stored {
         self.analysis.take(&taken.strata);
         let calls = taken.strata.iter().map(|stratum| stratum.failures.candidate.calls).sum();
         self.rate.take(calls, elapsed);
+        self.mismatches = self.mismatches.saturating_add(taken.mismatches);
+        self.no_unit = self.no_unit.saturating_add(taken.no_unit);
         self.at = now;
         taken
     }
@@ -87,6 +95,8 @@ impl Stored {
             "retries": self.retries,
             "at": self.at.0,
             "rate": self.rate.parts(),
+            "mismatches": self.mismatches,
+            "no_unit": self.no_unit,
             "evidence": self.analysis.value(),
             "watermarks": watermarks_value(&self.watermarks),
         });
@@ -106,6 +116,8 @@ impl Stored {
             analysis: Analysis::read(field(&record, "evidence")?)?,
             watermarks: watermarks(field(&record, "watermarks")?)?,
             rate: Rate::restore(reals(&record, "rate")?),
+            mismatches: number(&record, "mismatches")?,
+            no_unit: number(&record, "no_unit")?,
             at: Timestamp(number(&record, "at")?),
         })
     }

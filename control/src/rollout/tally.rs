@@ -3,8 +3,8 @@
 //! Counts are cumulative since the gateway began to count a trial, never since the last report, so that a lost, a
 //! doubled or a late report changes nothing. A process that starts anew is a new incarnation, and a trial that
 //! begins anew in the same process has a new `since`; both count from zero. Calls are counted when they end, in
-//! the method and for the frontend version that made them, in the arm that the caller was assigned to and that
-//! answered. A unit fails at most once a method and tick. Reports come from outside, so that reading bounds all.
+//! their method and for their frontend version: those that may be `compared`, in the arm that answered, and with
+//! failures as `Repeats` says. Reports come from outside, so that reading bounds all.
 
 use std::collections::BTreeMap;
 

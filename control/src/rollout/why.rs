@@ -24,7 +24,7 @@ impl Rollout {
                 )
             }
             State::Pending(Pending::Others) => {
-                format!("{} waits until a frontend's users are in fewer than two other rollouts", self.to)
+                format!("{} waits for other rollouts that its users are in", self.to)
             }
             State::Shifting(at) => {
                 format!("{}: {}; {}", self.place(at), self.missing(at, analysis, rate), evidence())

@@ -17,7 +17,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::Report;
-use crate::registry::{Freshness, Hearing, Registry};
+use crate::registry::{Freshness, Hearing, Leadership, Registry};
+use crate::rollout::Pulse;
+
+/// After so long without a look rollouts stand still: twice the longest tick.
+const TICKS_MISSED: Duration = Duration::from_mins(2);
 
 /// What readiness is made of.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct Health {
     pub registry: Registry,
     /// How the graph stands.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// How the loop is doing that moves rollouts.
+    pub rollouts: watch::Receiver<Pulse>,
 }
 
 /// `/livez` and `/readyz`.
@@ -108,7 +114,29 @@ fn checks(health: &Health) -> Vec<(Standing, String)> {
     let age = health.registry.hub.clock().age();
     let sources = health.registry.hub.sources().borrow().clone();
     checks.extend(sources.iter().map(|(name, source)| heard(name.as_str(), source, age)));
+    let leadership = health.registry.store.leadership().borrow().clone();
+    checks.push(moved(&leadership, &health.rollouts.borrow()));
     checks
+}
+
+/// Whether somebody moves rollouts. Where nobody does they stand still, and requests go on as they are routed.
+fn moved(leadership: &Leadership, pulse: &Pulse) -> (Standing, String) {
+    let Pulse { ticked, live, away } = pulse;
+    match (leadership, ticked.map(|at| at.elapsed())) {
+        (Leadership::Follows(None), _) => {
+            (Standing::Degraded, "rollouts stand still: nobody is known to lead".to_owned())
+        }
+        (Leadership::Follows(Some(name)), _) => (Standing::Ok, format!("rollouts ok, {name} leads")),
+        (Leadership::Leads, None) => (Standing::Ok, "rollouts ok, about to look at them first".to_owned()),
+        (Leadership::Leads, Some(age)) => {
+            let about = format!("{live} under way, looked at {} s ago", age.as_secs());
+            match (*away, age > TICKS_MISSED) {
+                (true, _) => (Standing::Degraded, format!("rollouts cannot be written: {about}")),
+                (false, true) => (Standing::Degraded, format!("rollouts stand still: {about}")),
+                (false, false) => (Standing::Ok, format!("rollouts ok, this gateway leads, {about}")),
+            }
+        }
+    }
 }
 
 /// How a source stands. What it said last goes on to hold, so none makes the gateway unready.
@@ -152,7 +180,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let registry = embedded::alone(directory.path(), Clock::start(), Duration::ZERO).unwrap();
         let (report, reports) = watch::channel(Arc::new(Report::default()));
-        let health = Health { stop: CancellationToken::new(), registry, reports };
+        let (pulse, rollouts) = watch::channel(Pulse::default());
+        let health = Health { stop: CancellationToken::new(), registry, reports, rollouts };
         let (status, text) = ask(&health, "/readyz?verbose").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(text.contains("[-] graph waits for the first look at the registry\n"), "{text}");
@@ -182,6 +211,18 @@ mod tests {
         let line =
             "[!] source etcd stale (noanswer): etcd, native, revision 7, 3 entries, last heard 61 s ago";
         assert!(text.contains(line) && text.ends_with("\ndegraded\n"), "{text}");
+
+        let now = tokio::time::Instant::now();
+        pulse.send_replace(Pulse { ticked: Some(now), live: 2, away: false });
+        let (_, text) = ask(&health, "/readyz?verbose").await;
+        assert!(
+            text.contains("[+] rollouts ok, this gateway leads, 2 under way, looked at 0 s ago"),
+            "{text}"
+        );
+        tokio::time::advance(Duration::from_secs(121)).await;
+        let (status, text) = ask(&health, "/readyz?verbose").await;
+        assert!(text.contains("[!] rollouts stand still: 2 under way, looked at 121 s ago"), "{text}");
+        assert_eq!(status, StatusCode::OK);
 
         health.stop.cancel();
         assert_eq!(ask(&health, "/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()));

@@ -7,7 +7,6 @@
 use std::fmt::Write;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use turnout_control::policy::Arm;
 use turnout_control::slot::Unit;
 
 use super::{Chosen, Lineup, frontend_name};
@@ -41,18 +40,13 @@ impl Told {
 }
 
 impl Lineup<'_> {
-    /// What every call of the operation says beside what its caller may say. None of these names can be on the
-    /// list of headers that are passed on.
+    /// What every call of the operation says beside what its caller may say. Whatever stands there under these
+    /// names is gone.
     pub fn metadata(&self, headers: &mut HeaderMap) {
         headers.insert(FRONTEND, self.frontend());
         let unit = self.units.person.as_ref().or(self.units.customer.as_ref());
-        if let Some(unit) = unit.and_then(unit_value) {
-            headers.insert(UNIT, unit);
-        }
-        let told = self.told.get_or_init(|| self.decide());
-        if let Some(told) = told {
-            headers.insert(LINEUP, told.clone());
-        }
+        put(headers, UNIT, unit.and_then(unit_value));
+        put(headers, LINEUP, self.told.get_or_init(|| self.decide()).clone());
     }
 
     /// What the caller is told.
@@ -105,12 +99,18 @@ impl Lineup<'_> {
     }
 }
 
+fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    match value {
+        Some(value) => drop(headers.insert(name, value)),
+        None => drop(headers.remove(name)),
+    }
+}
+
 /// `orders=1.5.0;candidate, users=2.0.1;stable`.
 fn list<'a>(chosen: impl Iterator<Item = Chosen<'a>>) -> String {
     let mut text = String::new();
     for Chosen { callee: Callee { service, version, .. }, arm, .. } in chosen {
         let separator = if text.is_empty() { "" } else { ", " };
-        let arm: Arm = arm;
         let _ = write!(text, "{separator}{service}={version};{}", arm.as_str());
     }
     text

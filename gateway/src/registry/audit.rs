@@ -65,7 +65,14 @@ impl Audit {
                 Ok(revision) => {
                     self.remember(Tail { sequence, digest: Some(digest) });
                     let Act { actor, verb, subject, reason, .. } = &entry.act;
-                    tracing::info!(actor, verb, subject, reason, sequence, "something was changed, and written down");
+                    tracing::info!(
+                        actor,
+                        verb,
+                        subject,
+                        reason,
+                        sequence,
+                        "something was changed, and written down"
+                    );
                     return Ok(Written { revision, sequence });
                 }
                 Err(Error::Conflict(conflict)) if conflict.key == key && attempt < ATTEMPTS_MAX => {

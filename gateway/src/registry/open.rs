@@ -27,6 +27,8 @@ use crate::config::{Config, RegistryKind, SourceConfig};
 pub struct Open {
     /// The registry.
     pub registry: Registry,
+    /// What this process is called among gateways.
+    pub replica: String,
     /// By other source, when its entries were first seen.
     first_seen: Vec<BTreeMap<String, Timestamp>>,
     /// The data directory, where the store does not hold it itself.
@@ -52,16 +54,17 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
     let first_seen = |source: &SourceConfig| sources::first_seen(&known, &source.source.name);
     let first_seen = config.registry.sources.iter().map(first_seen).collect();
     let hub = Arc::new(Hub::new(ranked, known, clock));
+    let replica = replica();
     let (store, held): (Arc<dyn Store>, _) = match (&config.registry.kind, ground) {
         (RegistryKind::Etcd(etcd), Ground::Lock(held)) => {
             let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));
-            let etcd = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica());
+            let etcd = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica.clone());
             (schemas::cached(etcd, config.data.join("schemas"), clock).await, Some(held))
         }
         (_, Ground::File(opened)) => (Embedded::new(*opened, hub.clone(), config.registry.grace), None),
         (RegistryKind::Embedded, Ground::Lock(_)) => return Err(OpenError::Stopped),
     };
-    Ok(Open { registry: Registry { store, hub }, first_seen, _held: held })
+    Ok(Open { registry: Registry { store, hub }, replica, first_seen, _held: held })
 }
 
 /// Blocks.

@@ -147,7 +147,7 @@ impl World {
         let stable = stable(base);
         let stable_serves = serving(&self.snapshot, service, stable).next().is_some();
         let candidate_serves = serving(&self.snapshot, service, to).next().is_some();
-        let others = rollouts.iter().filter(|other| other.service != *service);
+        let others = rollouts.iter().filter(|other| other.service != *service || other.to != *to);
         let most = usize::try_from(self.settings.concurrent).unwrap_or(usize::MAX);
         if let Some((taken, _)) = taken {
             memory.coverage.insert(subject.clone(), taken.coverage);

@@ -279,7 +279,7 @@ impl Leader {
 }
 
 /// All rollouts that can be read. What a newer build wrote stands still under this one.
-fn read_all(records: &Records) -> Vec<Rollout> {
+pub(super) fn read_all(records: &Records) -> Vec<Rollout> {
     let read = |(key, record): (&_, &turnout_control::records::Record)| match Rollout::read(&record.value) {
         Ok(rollout) => Some(rollout),
         Err(error) => {

@@ -11,6 +11,8 @@ mod perform;
 mod pulse;
 mod reporter;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use leader::{Leader, Sources};
 pub use pulse::Pulse;

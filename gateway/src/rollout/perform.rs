@@ -62,11 +62,12 @@ impl Move<'_> {
         }
         let place = Place { scope: Scope::Everyone, service: service.clone(), major: self.before.major() };
         let next = self.next_base();
-        let act = (next != *self.base).then(|| {
+        let moves = next != *self.base;
+        if moves {
             draft.write(&place.key(), Some(write_base(&next)));
-            let owns = if self.takes_back() { self.take_from_owns(&mut draft) } else { 0 };
-            self.act(&next, owns)
-        });
+        }
+        let owns = if self.takes_back() { self.take_from_owns(&mut draft) } else { 0 };
+        let act = (moves || owns > 0).then(|| self.act(&next, owns));
         if !draft.change.writes.is_empty() {
             // Also where none of them is written: all that was decided was decided by them.
             draft.expect(&rollout::key(service, to));
@@ -187,8 +188,7 @@ impl Move<'_> {
             coverage * 100.0
         );
         if owns > 0 {
-            let _infallible =
-                write!(text, "; taken from {owns} frontends that had it by a policy of their own");
+            let _infallible = write!(text, "; taken from {owns} policies of single frontends");
         }
         text
     }

@@ -109,3 +109,54 @@ impl Reporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::registry::embedded;
+
+    fn settings() -> Settings {
+        let file =
+            crate::config::File { path: "turnout.yaml".into(), text: "rollouts: { tick: 10s }".to_owned() };
+        let sources = crate::config::Sources { file: Some(file), ..crate::config::Sources::default() };
+        Settings::of(&crate::config::read(&sources).unwrap().config)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_speaks_twice_a_tick_and_at_once_when_it_routes_by_something_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = embedded::alone(directory.path(), Clock::start(), Duration::ZERO).unwrap().store;
+        let (generations, generations_now) = watch::channel(None);
+        let (reports, reports_now) = watch::channel(Arc::<reconcile::Report>::default());
+        let (_settings, settings) = watch::channel(Arc::new(settings()));
+        let counted =
+            Counted { trials: Trials::default(), generations: generations_now, reports: reports_now };
+        let process = ("one".to_owned(), 7);
+        let reporter = Reporter::new(store.clone(), counted, settings, process);
+        let stop = CancellationToken::new();
+        let heard = || {
+            let said = store.replicas().borrow().clone();
+            let bytes = said.values().next().unwrap().clone();
+            rollout::Report::decode(&bytes).unwrap()
+        };
+        let watching = async {
+            sleep(Duration::from_secs(1)).await;
+            let first = heard();
+            assert_eq!((first.replica.as_str(), first.incarnation), ("one", 7));
+            assert_eq!((first.sequence, first.revision), (1, 0));
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(heard().sequence, 3, "every 5 s");
+            generations.send_replace(Some(Arc::new(Generation::new(1, 40, Arc::default(), Vec::new()))));
+            sleep(Duration::from_millis(300)).await;
+            assert_eq!((heard().sequence, heard().revision), (4, 40));
+            // A later change that routes nobody differently makes no generation.
+            let looked = reconcile::Report { records: 41, ..reconcile::Report::default() };
+            reports.send_replace(Arc::new(looked));
+            sleep(Duration::from_secs(6)).await;
+            assert_eq!(heard().revision, 41);
+            stop.cancel();
+        };
+        tokio::join!(reporter.run(stop.clone()), watching);
+    }
+}

@@ -233,7 +233,7 @@ impl Metrics {
         String::from_utf8(text).unwrap_or_default()
     }
 
-    fn meter(&self) -> Meter {
+    pub(super) fn meter(&self) -> Meter {
         self.provider.meter("turnout")
     }
 }

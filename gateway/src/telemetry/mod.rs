@@ -6,6 +6,7 @@
 
 mod meters;
 mod metrics;
+mod rollouts;
 
 pub use meters::{CallMeter, Meters, Uses};
 pub use metrics::Metrics;

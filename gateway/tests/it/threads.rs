@@ -17,6 +17,7 @@ use turnout::http::listener::Ending;
 use turnout::http::public::Public;
 use turnout::worker::{self, Serving, Threads, Workers};
 
+use turnout::rollout::Pulse;
 use turnout::telemetry::Meters;
 
 use crate::gateway::Gateway;
@@ -35,7 +36,8 @@ fn open(gateway: &Gateway, threads: Threads) -> Port {
     let ending = Ending { stop: CancellationToken::new(), abort: CancellationToken::new() };
     let (_, reports) = watch::channel(Arc::default());
     let registry = gateway.app().registry().clone();
-    let health = Health { stop: ending.stop.clone(), registry, reports };
+    let (_, rollouts) = watch::channel(Pulse::default());
+    let health = Health { stop: ending.stop.clone(), registry, reports, rollouts };
     let config = read(&Sources::default()).unwrap().config;
     let (_, settings) = watch::channel(Arc::new(Settings::of(&config)));
     let (generations, newest) = watch::channel(None);

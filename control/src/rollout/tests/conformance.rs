@@ -38,6 +38,9 @@ fn every_decision_of_a_policy_conforms_and_its_opposite_does_not() {
                 let routed = Routed { weight, cap, slot, arm: choice.arm, reason: choice.reason };
                 assert!(conforms(&routed), "{routed:?}");
                 seen.insert(choice.reason);
+                let drawn = matches!(choice.reason, Reason::Candidate)
+                    || (choice.reason == Reason::Stable && weight.min(cap) > Weight::NONE);
+                assert_eq!(compared(&routed), drawn.then_some(choice.arm), "{routed:?}");
                 let arm = if choice.arm == Arm::Stable { Arm::Candidate } else { Arm::Stable };
                 assert!(!conforms(&Routed { arm, ..routed }), "{routed:?}");
             }

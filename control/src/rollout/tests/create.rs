@@ -65,6 +65,9 @@ fn the_highest_release_that_fits_and_was_not_tried_begins() {
         (&["2.4.0", "2.5.0"], vec![known("2.4.0", shifting())], Some("2.5.0")),
         (&["2.4.0", "2.5.0"], vec![known("2.5.0", shifting())], None),
         (&["2.4.0", "2.5.0"], vec![known("2.5.0", shifting()), start("2.4.0")], None),
+        // What waits for instances that are gone is in nobody's way, and what somebody has is.
+        (&["2.4.0"], vec![known("2.5.0", State::Pending(Pending::Instances))], Some("2.4.0")),
+        (&["2.4.0"], vec![known("2.5.0", shifting())], None),
     ] {
         let begun = created(runs, &rollouts, OnNewVersion::Rollout).map(|begun| begun.to.to_string());
         assert_eq!(begun.as_deref(), expected, "{runs:?} {rollouts:?}");
@@ -78,15 +81,21 @@ fn scenario_13_a_newer_candidate_starts_at_step_one_with_those_who_had_the_older
         created(&["2.3.0", "2.4.0", "2.5.0"], std::slice::from_ref(&old), OnNewVersion::Rollout).unwrap();
     assert_eq!((new.salt.as_str(), new.from.to_string().as_str()), (old.salt.as_str(), "2.3.0"));
     assert_eq!(new.state, State::Pending(Pending::Instances));
-    let all = [old.clone(), new.clone()];
-    assert_eq!(newer(&old, &all), Some("2.5.0".parse().unwrap()));
-    assert_eq!(newer(&new, &all), None);
-
-    let facts = Facts { newer: newer(&old, &all), ..super::facts() };
-    let (old, actions) = old.tick(&Analysis::new(), &facts, Timestamp(2));
+    // The older one goes on until the newer one could begin, and then gives way.
+    let reach = [[old.service.clone()].into()];
+    let cold = Facts { candidate_warm: 0, ..super::facts() };
+    let (new, _) = new.tick(&Analysis::new(), &cold, Timestamp(2));
+    assert_eq!(newer(&old, [&new]), None);
+    assert!(must_wait(&new.service, [&old], &reach, 2));
+    let (new, _) = new.tick(&Analysis::new(), &Facts { must_wait: true, ..super::facts() }, Timestamp(2));
+    assert_eq!((&new.state, newer(&new, [&old])), (&State::Pending(Pending::Others), None));
+    let facts = Facts { newer: newer(&old, [&new]), ..super::facts() };
+    let (old, actions) = old.tick(&Analysis::new(), &facts, Timestamp(3));
     assert_eq!(old.state, State::Superseded("2.5.0".parse().unwrap()));
     assert_eq!(actions[0], Action::Withdraw);
-    let (new, actions) = new.tick(&Analysis::new(), &super::facts(), Timestamp(2));
+
+    assert!(!must_wait(&new.service, [&old], &reach, 2));
+    let (new, actions) = new.tick(&Analysis::new(), &super::facts(), Timestamp(4));
     assert_eq!(actions[0], Action::Weigh(new.plan.steps[0].weight));
     let (new, _) = new.ordered(Order::RollBack("no".into())).unwrap().tick(
         &Analysis::new(),
@@ -103,6 +112,8 @@ fn a_newer_version_that_waits_for_an_operator_takes_nobodys_place() {
     assert_eq!(held.state, State::Pending(Pending::Operator));
     assert_eq!(newer(&old, [&held]), None);
     let started = held.clone().ordered(Order::Start).unwrap();
+    let (started, _) =
+        started.tick(&Analysis::new(), &Facts { must_wait: true, ..super::facts() }, Timestamp(2));
     assert_eq!(newer(&old, [&started]), Some(held.to.clone()));
     let other = Rollout { service: "orders".parse().unwrap(), ..started };
     assert_eq!(newer(&old, [&other]), None);
@@ -145,12 +156,12 @@ fn the_users_of_one_frontend_are_in_two_rollouts_at_most() {
     let reach = |names: &[&str]| names.iter().map(|name| service(name)).collect::<BTreeSet<ServiceName>>();
     let frontends = [reach(&["a", "b", "c"]), reach(&["c", "d"])];
     let two = [of("a", shifting()), of("b", shifting())];
-    assert!(must_wait(&service("c"), &two, &frontends));
-    assert!(!must_wait(&service("d"), &two, &frontends), "another frontend's users");
-    assert!(!must_wait(&service("c"), &two[..1], &frontends));
+    assert!(must_wait(&service("c"), &two, &frontends, 2));
+    assert!(!must_wait(&service("d"), &two, &frontends, 2), "another frontend's users");
+    assert!(!must_wait(&service("c"), &two[..1], &frontends, 2));
     let waiting = [of("a", shifting()), of("b", State::Pending(Pending::Others)), of("b", back())];
-    assert!(!must_wait(&service("c"), &waiting, &frontends), "only those that somebody gets");
-    assert!(!must_wait(&service("e"), &two, &frontends), "nobody uses it");
+    assert!(!must_wait(&service("c"), &waiting, &frontends, 2), "only those that somebody gets");
+    assert!(!must_wait(&service("e"), &two, &frontends, 2), "nobody uses it");
 }
 
 #[test]

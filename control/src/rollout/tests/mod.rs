@@ -5,6 +5,7 @@ mod create;
 mod merge;
 mod record;
 mod scenarios;
+mod sticky;
 mod stored;
 mod why;
 
@@ -428,6 +429,7 @@ fn before_it_begins_orders_hold_start_and_end_it() {
         (Pending::Instances, cold.clone(), vec![], "Pending(Instances)"),
         (Pending::Operator, cold.clone(), vec![Order::Start], "Pending(Instances)"),
         (Pending::Instances, busy.clone(), vec![], "Pending(Others)"),
+        (Pending::Operator, busy.clone(), vec![Order::Start], "Pending(Others)"),
         (Pending::Others, busy.clone(), vec![Order::Start], "Shifting"),
         (Pending::Others, busy, vec![Order::Hold("later".into())], "Pending(Operator)"),
         (Pending::Instances, facts(), vec![Order::Promote("now".into())], "Promoted"),

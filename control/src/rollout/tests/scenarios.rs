@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use super::super::*;
 use super::facts;
-use super::merge::{name, report};
+use super::merge::{name, report, tallied};
 use super::record::rollout;
 use crate::evidence::simulation::{Dice, at_most, runs};
 use crate::evidence::{Counts, count};
 use crate::id::Timestamp;
+use crate::policy;
 use crate::slot::{Unit, UnitKind, Weight};
 
 const TICK: Duration = Duration::from_secs(10);
 const TICKS_A_MINUTE: usize = 6;
 
-/// How calls go. Durations are log-normal with a spread of 0.5.
+/// Durations are log-normal around a second, with this spread.
+const SPREAD: f64 = 0.5;
+
+/// How calls go.
 #[derive(Clone, Copy)]
 struct Traffic {
     per_second: f64,
@@ -39,20 +43,14 @@ const HEALTHY: Traffic =
     Traffic { per_second: 50.0, candidate: 0.005, stable: 0.005, slower: 1.0, retries: Retries::None };
 
 const GATEWAYS: usize = 2;
+/// Methods that are called, unless a test says otherwise.
 const METHODS: usize = 3;
 
-/// A gateway: its counts, and of each method the bound that it has frozen, in standard deviations, or the number
-/// of the stable version's calls seen until then.
+/// A gateway: what it counts, and of each method the bound above which calls are slow.
 struct Gateway {
     trial: Trial,
-    bounds: [Bound; METHODS],
+    bounds: Vec<Bound>,
     repeats: Repeats,
-}
-
-#[derive(Clone)]
-enum Bound {
-    Gathering(Vec<f64>),
-    Frozen(f64),
 }
 
 /// A rollout and all around it.
@@ -80,10 +78,14 @@ enum Side {
 
 impl World {
     fn new(seed: u64, plan: Plan) -> World {
+        World::with_methods(METHODS, seed, plan)
+    }
+
+    fn with_methods(methods: usize, seed: u64, plan: Plan) -> World {
         let rollout = Rollout { plan, ..rollout(State::Pending(Pending::Instances)) };
         let gateway = |_| Gateway {
             trial: Trial::begin(1),
-            bounds: std::array::from_fn(|_| Bound::Gathering(Vec::new())),
+            bounds: vec![Bound::new(); methods],
             repeats: Repeats::new(),
         };
         World {
@@ -104,9 +106,10 @@ impl World {
     /// Ten seconds of traffic, and the leader's tick.
     fn tick(&mut self, traffic: Traffic) {
         self.sequence += 1;
-        let calls = traffic.per_second * 10.0 / count(GATEWAYS * METHODS);
+        let methods = self.gateways[0].bounds.len();
+        let calls = traffic.per_second * 10.0 / count(GATEWAYS * methods);
         for gateway in 0..GATEWAYS {
-            for method in 0..METHODS {
+            for method in 0..methods {
                 for (side, share, rate, slower) in [
                     (Side::Candidate, self.weight, traffic.candidate, traffic.slower),
                     (Side::Stable, 1.0 - self.weight, traffic.stable, 1.0),
@@ -193,28 +196,21 @@ impl Gateway {
         }
     }
 
-    /// Counts calls, and compares their durations with the bound of their method once it is there: the 95th
-    /// percentile of the first two hundred calls of the stable version.
+    /// Counts calls, and compares their durations with the bound of their method once it is there.
     fn count(&mut self, dice: &mut Dice, (method, side): (usize, Side), counts: Counts, slower: f64) {
-        let bound = self.bounds[method].clone();
         let arm = self.arm(method, side);
         (arm.calls, arm.failures) = (arm.calls + counts.calls, arm.failures + counts.failures);
-        match (bound, side) {
-            (Bound::Frozen(bound), _) => {
-                let slow = dice.counts(count_of(counts.calls), above(bound - slower.ln() / 0.5));
-                arm.timed += slow.calls;
-                arm.slow += slow.failures;
+        if let Bound::Frozen(bound) = self.bounds[method] {
+            // All at once: how many of them are above.
+            let slow =
+                dice.counts(count_of(counts.calls), above((bound.as_secs_f64() / slower).ln() / SPREAD));
+            let arm = self.arm(method, side);
+            (arm.timed, arm.slow) = (arm.timed + slow.calls, arm.slow + slow.failures);
+        } else if side == Side::Stable {
+            for _ in 0..counts.calls {
+                let took = Duration::from_secs_f64((dice.normal() * SPREAD).exp());
+                self.bounds[method].take(policy::Arm::Stable, took);
             }
-            (Bound::Gathering(mut seen), Side::Stable) => {
-                seen.extend((0..counts.calls).map(|_| dice.normal()));
-                self.bounds[method] = if seen.len() >= 200 {
-                    seen.sort_by(f64::total_cmp);
-                    Bound::Frozen(seen[seen.len() * 95 / 100])
-                } else {
-                    Bound::Gathering(seen)
-                };
-            }
-            (Bound::Gathering(_), Side::Candidate) => {}
         }
     }
 }
@@ -265,6 +261,42 @@ fn scenario_06_a_candidate_that_fails_goes_back_in_time() {
         ticks.sort_unstable();
         assert!(count(ticks[10]) * 10.0 <= minutes * 60.0, "{candidate}: {ticks:?}");
     }
+}
+
+#[test]
+fn scenario_06_a_gateway_alone_finds_a_broken_candidate_in_seconds() {
+    let second = |dice: &mut Dice, trial: &mut Trial, candidate: f64| {
+        for method in 0..5 {
+            let arms = trial.stratum(name(method, "web@1.0.0"));
+            let (new, old) = (dice.counts(2.5, candidate), dice.counts(7.5, 0.005));
+            let of = |counts: Counts| tallied(counts.calls, counts.failures);
+            *arms = arms.plus(&Arms { candidate: of(new), stable: of(old) });
+        }
+    };
+    let mut dice = Dice::new(606);
+    for (candidate, limit) in [(1.0, 3), (0.3, 8)] {
+        let mut seconds: Vec<usize> = (0..runs())
+            .map(|_| {
+                let (mut fuse, mut trial) = (Fuse::new(), Trial::begin(1));
+                let trips = |_: &usize| {
+                    second(&mut dice, &mut trial, candidate);
+                    fuse.take(&trial)
+                };
+                (1..=60).find(trips).unwrap_or(usize::MAX)
+            })
+            .collect();
+        seconds.sort_unstable();
+        assert!(seconds[seconds.len() / 2] <= limit && seconds[seconds.len() - 1] < 30, "{seconds:?}");
+    }
+    let trips = (0..runs() / 10).filter(|_| {
+        let (mut fuse, mut trial) = (Fuse::new(), Trial::begin(1));
+        (0..3_600).for_each(|_| {
+            second(&mut dice, &mut trial, 0.005);
+            fuse.take(&trial);
+        });
+        fuse.is_open()
+    });
+    assert_eq!(trips.count(), 0);
 }
 
 #[test]
@@ -358,4 +390,49 @@ fn scenario_12_harm_at_an_open_gate_goes_back() {
     assert!(world.told.contains(&Notice::Waits(0)), "{:?}", world.told);
     let back = world.until_end(30 * TICKS_A_MINUTE, |_| Traffic { candidate: 0.3, ..HEALTHY });
     assert!(world.went_back() && back.unwrap() <= 30, "{back:?}: {:?}", world.rollout.state);
+}
+
+#[test]
+fn harm_in_a_service_of_many_methods_is_found_as_in_one_of_few() {
+    // Forty methods in two gateways at ten calls a second: a call or two of each in a tick. The limits are those of
+    // the design for one method of as many calls, with a quarter more.
+    for (per_second, candidate, limit_s) in [(5.0, 0.1, 195.0), (5.0, 0.5, 40.0), (50.0, 0.015, 675.0)] {
+        let mut ticks: Vec<usize> = (0..21)
+            .map(|seed| {
+                let mut world = World::with_methods(40, 500 + seed, from_five_percent());
+                let traffic = Traffic { per_second, candidate, ..HEALTHY };
+                world.until_end(SIX_HOURS, |_| traffic).map_or(usize::MAX, |ticks| ticks - 1)
+            })
+            .collect();
+        ticks.sort_unstable();
+        assert!(count(ticks[10]) * 10.0 <= limit_s, "{per_second}/s, {candidate}: {ticks:?}");
+    }
+}
+
+#[test]
+fn a_healthy_service_of_many_methods_is_not_sent_back() {
+    let worlds: Vec<World> = (0..runs() / 10)
+        .map(|seed| {
+            let mut world = World::with_methods(40, 900 + seed, from_five_percent());
+            world.until_end(120 * TICKS_A_MINUTE, |_| Traffic { per_second: 20.0, ..HEALTHY });
+            world
+        })
+        .collect();
+    assert!(share(&worlds, World::went_back) <= at_most(0.01), "{}", share(&worlds, World::went_back));
+}
+
+#[test]
+fn a_candidate_twice_as_bad_is_hardly_ever_promoted_and_one_thrice_as_bad_never() {
+    for (candidate, rate) in [(0.010, 0.05), (0.015, 0.0)] {
+        let worlds: Vec<World> = (0..runs() / 3)
+            .map(|seed| {
+                let mut world = World::new(2_000 + seed, from_five_percent());
+                world.until_end(SIX_HOURS, |_| Traffic { candidate, ..HEALTHY });
+                world
+            })
+            .collect();
+        let promoted = share(&worlds, |world| world.rollout.state == State::Promoted);
+        assert!(promoted <= at_most(rate), "{candidate}: {promoted}");
+        assert!(share(&worlds, World::went_back) >= 0.9, "{candidate}");
+    }
 }

@@ -45,7 +45,7 @@ fn one_sentence_says_what_is_missing() {
     expect![[r#"
         2.4.0 waits for an operator to start it
         2.4.0 waits for an instance that serves and is warm, beside one of 2.3.0
-        2.4.0 waits until a frontend's users are in fewer than two other rollouts
+        2.4.0 waits for other rollouts that its users are in
         step 1 of 4, 1 %: safety 1.0/20, and there are no calls at present, not all gateways route by it yet; harm 1.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 1 of 4, 1 %: safety 5.7/20, about 4 min more at 2.5 calls/s, it stays 7 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures
         step 2 of 4, 5 %: safety 5.7/20, about 3.0 h more at 0.050 calls/s, it stays 7 min more; harm 0.0/100, slowness 1.0/200, 0 of 500 excess failures

@@ -7,6 +7,8 @@
 //!
 //! Reproducible elsewhere: `docs/units.md` has the recipe, with vectors and the same in JavaScript and Ruby.
 
+mod percent;
+
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};

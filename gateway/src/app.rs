@@ -126,7 +126,7 @@ impl App {
         let admin = admin::router(Admin {
             registrar,
             ops: ops::schema(
-                ops::Facts::new(&registry, &published, settings.stated, frontends),
+                ops::Facts::new(&registry, &published, (settings.stated, settings.callers), frontends),
                 callers.tokens().clone(),
             ),
             metrics: telemetry.metrics(),

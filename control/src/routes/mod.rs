@@ -6,7 +6,11 @@
 //! the highest major of everything that somebody runs. Nothing here knows instances, weights over time or
 //! callers: that is `lineup`, `rollout` and `policy`.
 
+pub mod edit;
+pub mod moves;
 mod record;
+pub mod turn;
+pub mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 

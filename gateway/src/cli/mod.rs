@@ -3,11 +3,16 @@
 //! Exit codes: 0 ok, 1 a finding, 2 wrong use, 3 the gateway cannot be reached.
 
 mod admin;
+mod answer;
 mod config;
 mod demo;
 mod doctor;
+mod explain;
 mod frontend;
+mod moves;
 mod output;
+mod policy;
+mod rollout;
 mod serve;
 mod service;
 
@@ -49,6 +54,14 @@ enum Command {
     /// Look at frontend versions, publish and retire them.
     #[command(subcommand)]
     Frontend(frontend::FrontendCommand),
+    /// Look at which versions callers get, and decide it.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at how new versions come into use, and lead them.
+    #[command(subcommand)]
+    Rollout(rollout::RolloutCommand),
+    /// Tell which versions a caller gets, why, and when that would change.
+    Explain(explain::ExplainArgs),
     /// Look whether everything that a gateway needs is there.
     Doctor(doctor::DoctorArgs),
     /// Run one sample service; `demo` starts these.
@@ -91,6 +104,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args, environment()).await,
         Command::Service(command) => service::run(command).await,
         Command::Frontend(command) => frontend::run(command).await,
+        Command::Policy(command) => policy::run(command).await,
+        Command::Rollout(command) => rollout::run(command).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Doctor(args) => doctor::run(args, environment()).await,
         Command::Sample(args) => demo::sample(args).await,
         Command::Load(args) => demo::load(args).await,

@@ -14,8 +14,10 @@ use turnout_control::records::{Change, Record, Records};
 use turnout_schema::subgraph::Exposure;
 
 use super::check::{self, GraphChange};
+use super::decide::{self, PolicyChange, PolicyPlace, PolicySet};
 use super::frontend::{self, AppAssigned, By, DocumentInput, FrontendPublished, State};
 use super::graph::{self, Diagnostic};
+use super::order::{self, Order, Ordered};
 use super::overrides::{self, Override, Wanted};
 use super::service::{self, Expose, Exposed};
 use super::{Facts, fault};
@@ -147,6 +149,56 @@ impl Mutation {
     ) -> Result<AppAssigned> {
         let by = by(operator(ctx)?, &reason, dry_run)?;
         frontend::assign(ctx.data()?, &app, (assignment, expected_revision.as_deref()), by).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    /// Decides which versions callers get of a service. What a rollout decides while it goes on cannot be
+    /// decided here.
+    async fn set_policy(
+        &self,
+        ctx: &Context<'_>,
+        policy: PolicyPlace,
+        change: PolicyChange,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(default, desc = "Tells who would get another version, and changes nothing.")] dry_run: bool,
+        #[graphql(default, desc = "Units to tell about in a dry run; at most 100.")] units: Vec<String>,
+        #[graphql(desc = "The revision of the policy that this one replaces, \"0\" for none; what it is \
+                          otherwise does not matter.")]
+        expected_revision: Option<String>,
+    ) -> Result<PolicySet> {
+        let (facts, actor) = (ctx.data::<Facts>()?, operator(ctx)?);
+        let decision = decide::Decision::of(facts, &policy, &change, expected_revision.as_deref()).await?;
+        if dry_run {
+            return decision.rehearse(&units);
+        }
+        let reason = checked_reason(&reason)?;
+        decision.perform(facts, actor, reason).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    /// Says what shall become of a rollout. The gateway that leads carries it out; the answer waits up to three
+    /// seconds for that.
+    async fn order_rollout(
+        &self,
+        ctx: &Context<'_>,
+        service: String,
+        #[graphql(desc = "Left out: the rollout that is going on, or else the one that changed last.")]
+        version: Option<String>,
+        order: Order,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(default, desc = "Tells who would get another version, and changes nothing.")] dry_run: bool,
+        #[graphql(default, desc = "Units to tell about in a dry run; at most 100.")] units: Vec<String>,
+        #[graphql(desc = "The stage of the rollout that was looked at.")] expected_stage: Option<String>,
+    ) -> Result<Ordered> {
+        let (facts, actor) = (ctx.data::<Facts>()?, operator(ctx)?);
+        let (version, expected) = (version.as_deref(), expected_stage.as_deref());
+        let asked = order::Asked { service: &service, version, order, expected };
+        let decision = order::Decision::of(facts, &asked)?;
+        if dry_run {
+            return decision.rehearse(facts, &units);
+        }
+        let reason = checked_reason(&reason)?;
+        decision.perform(facts, actor, reason).await
     }
 }
 

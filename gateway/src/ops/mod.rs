@@ -6,11 +6,18 @@
 
 mod change;
 mod check;
+mod decide;
 mod done;
+mod explain;
 mod fault;
 mod frontend;
 mod graph;
+mod ground;
+mod order;
 mod overrides;
+mod policy;
+mod reports;
+mod rollout;
 mod service;
 mod source;
 #[cfg(test)]
@@ -37,10 +44,11 @@ use turnout_schema::guard::{self, Limits};
 use crate::clock::Clock;
 use crate::exposure::Stated;
 use crate::frontends::Publishing;
+use crate::generation::Generation;
 use crate::http::access::Caller;
 use crate::http::body;
 use crate::identity::Tokens;
-use crate::reconcile::{Previews, Published, Report};
+use crate::reconcile::{Callers, Previews, Published, Report};
 use crate::registry::Registry;
 use crate::registry::audit::Audit;
 
@@ -67,8 +75,12 @@ pub struct Facts {
     pub graph: watch::Receiver<Arc<Report>>,
     /// Tells what would become of the graph.
     pub previews: Previews,
+    /// What requests run on.
+    pub generations: watch::Receiver<Option<Arc<Generation>>>,
     /// What the configuration says of what is public.
     pub stated: watch::Receiver<Arc<Stated>>,
+    /// What the configuration says of callers.
+    pub callers: watch::Receiver<Callers>,
     /// Takes changes.
     pub audit: Audit,
     /// Publishes frontends.
@@ -80,7 +92,7 @@ impl Facts {
     pub fn new(
         registry: &Registry,
         published: &Published,
-        stated: watch::Receiver<Arc<Stated>>,
+        (stated, callers): (watch::Receiver<Arc<Stated>>, watch::Receiver<Callers>),
         frontends: Publishing,
     ) -> Facts {
         let clock = registry.hub.clock();
@@ -89,7 +101,9 @@ impl Facts {
             clock,
             graph: published.reports.clone(),
             previews: published.previews.clone(),
+            generations: published.generations.clone(),
             stated,
+            callers,
             audit: Audit::new(registry.store.clone(), clock),
             frontends,
         }

@@ -112,6 +112,17 @@ pub(super) fn leadership(facts: &Facts) -> Place {
     }
 }
 
+/// Which gateway runs what only one may run, in words.
+pub(super) fn leader(facts: &Facts) -> String {
+    let leadership = facts.registry.store.leadership();
+    let now = leadership.borrow().clone();
+    match now {
+        Leadership::Leads => "this gateway".to_owned(),
+        Leadership::Follows(Some(leader)) => leader,
+        Leadership::Follows(None) => "no gateway at present".to_owned(),
+    }
+}
+
 fn stale_seconds(freshness: &Freshness, age: std::time::Duration) -> Option<f64> {
     freshness.stale_for(age).map(|stale| stale.as_secs_f64())
 }

@@ -14,8 +14,11 @@ use turnout_control::registry::Snapshot;
 use super::Facts;
 use super::check::{self, Check, Checked};
 use super::done::{self, Done};
+use super::explain::{self, Asked, Explanation};
 use super::frontend::{self, Frontend};
 use super::graph::{self, Graph};
+use super::policy::{self, Policies};
+use super::rollout::{self, Rollout};
 use super::service::{Now, Service};
 use super::source::{self, Place, Source};
 
@@ -108,6 +111,37 @@ impl Query {
         done::last(ctx.data()?, last).await
     }
 
+    /// Which versions callers get: what was decided, and what comes of it.
+    async fn policies(
+        &self,
+        ctx: &Context<'_>,
+        service: Option<String>,
+        frontend: Option<String>,
+    ) -> Result<Policies> {
+        policy::all(ctx.data()?, service.as_deref(), frontend.as_deref())
+    }
+
+    /// All rollouts, going on and ended, by service and version.
+    async fn rollouts(&self, ctx: &Context<'_>, service: Option<String>) -> Result<Vec<Rollout>> {
+        rollout::all(ctx.data()?, service.as_deref())
+    }
+
+    /// The rollout of a version. Without one: that which is going on, or else the one that changed last; null
+    /// when there never was one.
+    async fn rollout(
+        &self,
+        ctx: &Context<'_>,
+        service: String,
+        version: Option<String>,
+    ) -> Result<Option<Rollout>> {
+        rollout::one(ctx.data()?, &service, version.as_deref())
+    }
+
+    /// Which version of each service a caller gets on this gateway, why, and when that would change.
+    async fn explain(&self, ctx: &Context<'_>, caller: Asked) -> Result<Explanation> {
+        explain::explain(ctx.data()?, &caller)
+    }
+
     /// What would become of the graph if this version were registered. Changes nothing; takes up to seconds. One
     /// to a question.
     #[graphql(complexity = "CHECK + child_complexity")]
@@ -123,5 +157,16 @@ impl Subscription {
         let facts = ctx.data::<Facts>()?.clone();
         let changes = WatchStream::new(facts.registry.changes());
         Ok(changes.map(move |snapshot: Arc<Snapshot>| Now::of(&facts).at(snapshot).services()))
+    }
+
+    /// All rollouts, now and again after each change of any record.
+    async fn rollouts(
+        &self,
+        ctx: &Context<'_>,
+        service: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Vec<Rollout>>> + use<>> {
+        let facts = ctx.data::<Facts>()?.clone();
+        let changes = WatchStream::new(facts.registry.store.records());
+        Ok(changes.map(move |_| rollout::all(&facts, service.as_deref())))
     }
 }

@@ -13,8 +13,8 @@ use turnout_control::id::FrontendId;
 use super::{id, place};
 use crate::cli::Failure;
 use crate::cli::admin::AdminArgs;
+use crate::cli::answer::array;
 use crate::cli::output;
-use crate::cli::service::array;
 use crate::frontends::folder::{self, APP_FILE, MANIFEST_FILE};
 
 #[derive(Debug, Args)]

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::FRONTEND;
 use crate::cli::Failure;
 use crate::cli::admin::AdminArgs;
+use crate::cli::answer::{array, text};
 use crate::cli::output::{self, Format};
 use crate::cli::service::finding::Count;
-use crate::cli::service::{array, text};
 
 const NOTHING: &str = "No frontend is published, so that every caller sees the highest version of everything.\n\
                        `turnout frontend create web@1.0.0` writes the first; docs/frontends.md says what is in it.\n";

@@ -13,9 +13,9 @@ use turnout_control::id::{AppName, FrontendId};
 use super::{id, place};
 use crate::cli::Failure;
 use crate::cli::admin::{AdminArgs, SLOW};
+use crate::cli::answer::{array, text};
 use crate::cli::output::{self, Format, Paint};
 use crate::cli::service::finding::{self, About};
-use crate::cli::service::{array, text};
 use crate::frontends::folder::{self, APP_FILE, MANIFEST_FILE};
 
 const PUBLISH: &str = "mutation($frontend: String!, $manifest: String, $documents: [FrontendDocument!], \

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::id;
 use crate::cli::Failure;
 use crate::cli::admin::AdminArgs;
+use crate::cli::answer::text;
 use crate::cli::output::{self, Format};
-use crate::cli::service::text;
 
 const RETIRE: &str = "mutation($frontend: String!, $reason: String!, $dryRun: Boolean!, $expected: String) {
     retireFrontend(frontend: $frontend, reason: $reason, dryRun: $dryRun, expectedRevision: $expected) {

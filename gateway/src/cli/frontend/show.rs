@@ -6,9 +6,9 @@ use super::FRONTEND;
 use super::list::state;
 use crate::cli::Failure;
 use crate::cli::admin::AdminArgs;
+use crate::cli::answer::{array, text};
 use crate::cli::output::{self, Format, Paint};
 use crate::cli::service::finding::{self, About};
-use crate::cli::service::{array, text};
 
 pub(super) async fn run(name: &str, admin: &AdminArgs, format: Format) -> Result<(), Failure> {
     let question = format!("query($name: String!) {{ frontend(name: $name) {{ {FRONTEND} }} }}");

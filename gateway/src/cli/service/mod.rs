@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::admin::AdminArgs;
+use super::answer::{array, text};
 use super::output::{self, Format};
 
 #[derive(Debug, Subcommand)]
@@ -87,13 +88,4 @@ fn digest(value: &Value) -> String {
         .as_str()
         .and_then(|text| text.strip_prefix("sha256:")?.get(..12))
         .map_or("none".to_owned(), output::clean)
-}
-
-pub(super) fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A text that somebody else wrote, fit for a terminal.
-pub(super) fn text(value: &Value) -> String {
-    output::clean(value.as_str().unwrap_or_default())
 }

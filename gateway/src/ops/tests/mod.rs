@@ -1,5 +1,9 @@
 //! The operators' API: what it tells, what it changes, and who may.
 
+mod explain;
+mod orders;
+mod policies;
+
 use std::sync::Arc;
 
 use async_graphql::Response;

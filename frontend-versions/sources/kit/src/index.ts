@@ -1,0 +1,20 @@
+export {
+  countOf,
+  daysOf,
+  formatDate,
+  formatMoney,
+  type Money,
+  plainMoney,
+  wordsOf,
+} from './format';
+export { type Frontend, frontendId } from './gateway/frontend';
+export { createGateway, type Gateway } from './gateway/gateway';
+export { type Fault, hasCode } from './gateway/notice';
+export { go, href, useRoute } from './state/route';
+export { createSession, type Session } from './state/session';
+export { type Store, useStore } from './state/store';
+export { Frame, type Place } from './ui/Frame';
+export { Picture } from './ui/Picture';
+export { Stars } from './ui/Stars';
+export { Empty, Loading, Partial, Problem } from './ui/states';
+export { Title } from './ui/Title';

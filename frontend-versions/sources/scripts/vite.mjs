@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import react from '@vitejs/plugin-react';
+
+/**
+ * How a frontend's page is built. Every file but `index.html` has its content in its name and lies under
+ * the version's own path, so it may be kept for ever; nothing is inlined, so the strictest content
+ * security policy fits.
+ */
+export function configOf({ app, version, root }, outDir) {
+  return {
+    configFile: false,
+    root: fileURLToPath(root),
+    base: `/apps/${app}@${version}/`,
+    logLevel: 'warn',
+    plugins: [react()],
+    build: {
+      outDir,
+      emptyOutDir: true,
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      target: 'es2022',
+      cssTarget: ['chrome111', 'firefox114', 'safari16.4'],
+    },
+    server: { proxy: { '/graphql': process.env.TURNOUT_URL ?? 'http://127.0.0.1:4000' } },
+  };
+}

@@ -32,17 +32,24 @@ if (stale > 0) {
   process.exitCode = 1;
 }
 
-/** All files of a folder, by their path in it. */
+/**
+ * All files of a folder, by their path in it.
+ *
+ * @param {string} folder
+ * @returns {Promise<Map<string, Buffer>>}
+ */
 async function filesOf(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile());
-  const read = files.map(async (entry) => {
-    const path = join(entry.parentPath, entry.name);
-    return [relative(folder, path), await readFile(path)];
-  });
-  return new Map((await Promise.all(read)).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
+  const contents = await Promise.all(paths.map((path) => readFile(path)));
+  return new Map(contents.map((content, at) => [relative(folder, paths[at] ?? ''), content]));
 }
 
+/**
+ * @param {Map<string, Buffer>} committed
+ * @param {Map<string, Buffer>} built
+ */
 function differences(committed, built) {
   const names = new Set([...committed.keys(), ...built.keys()]);
   return [...names].filter((name) => {
@@ -51,11 +58,11 @@ function differences(committed, built) {
   });
 }
 
+/** @param {Map<string, Buffer>} files */
 function sizes(files) {
-  const all = [...files].map(([name, bytes]) => `${name} ${kilo(gzipSync(bytes).length)}`);
+  const all = [...files].map(([name, bytes]) => {
+    const kilobytes = gzipSync(bytes).length / 1000;
+    return `${name} ${kilobytes.toFixed(1)} kB`;
+  });
   return `${all.join(', ')} (gzip)`;
-}
-
-function kilo(bytes) {
-  return `${(bytes / 1000).toFixed(1)} kB`;
 }

@@ -1,3 +1,5 @@
+/** @typedef {(typeof FRONTENDS)[number]} Frontend */
+
 /** The frontends that are built from here: one workspace each, named after it. */
 export const FRONTENDS = [
   { app: 'web', version: '2.4.1' },

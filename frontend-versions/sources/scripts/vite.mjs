@@ -5,6 +5,10 @@ import react from '@vitejs/plugin-react';
  * How a frontend's page is built. Every file but `index.html` has its content in its name and lies under
  * the version's own path, so it may be kept for ever; nothing is inlined, so the strictest content
  * security policy fits.
+ *
+ * @param {import('./frontends.mjs').Frontend} frontend
+ * @param {string} [outDir] where the page goes; of no use to a development server
+ * @returns {import('vite').InlineConfig}
  */
 export function configOf({ app, version, root }, outDir) {
   return {
@@ -14,7 +18,7 @@ export function configOf({ app, version, root }, outDir) {
     logLevel: 'warn',
     plugins: [react()],
     build: {
-      outDir,
+      ...(outDir && { outDir }),
       emptyOutDir: true,
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },

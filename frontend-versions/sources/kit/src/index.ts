@@ -7,7 +7,7 @@ export {
   plainMoney,
   wordsOf,
 } from './format';
-export { type Frontend, frontendId } from './gateway/frontend';
+export { type Frontend, frontendAt, frontendId } from './gateway/frontend';
 export { createGateway, type Gateway } from './gateway/gateway';
 export { type Fault, hasCode } from './gateway/notice';
 export { go, href, useRoute } from './state/route';
@@ -18,3 +18,4 @@ export { Picture } from './ui/Picture';
 export { Stars } from './ui/Stars';
 export { Empty, Loading, Partial, Problem } from './ui/states';
 export { Title } from './ui/Title';
+export { Wide } from './ui/Wide';

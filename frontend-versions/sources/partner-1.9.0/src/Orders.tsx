@@ -1,4 +1,4 @@
-import { countOf, formatDate, formatMoney, go, href, Title, wordsOf } from '@sidings/kit';
+import { countOf, formatDate, formatMoney, go, href, Title, Wide, wordsOf } from '@sidings/kit';
 import { useMemo } from 'react';
 import { BRAND } from './brand';
 import { csvOf } from './csv';
@@ -42,7 +42,7 @@ export function Orders({ status }: { readonly status: string | null }) {
         </button>
       </div>
       {items.length > 0 && (
-        <div className="wide">
+        <Wide label="Orders">
           <table>
             <caption className="visually-hidden">Orders</caption>
             <thead>
@@ -74,7 +74,7 @@ export function Orders({ status }: { readonly status: string | null }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Wide>
       )}
       <ListEnd list={list} what="the orders" count={countOf(items.length, 'order', 'orders')} />
     </>

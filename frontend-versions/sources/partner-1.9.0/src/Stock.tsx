@@ -1,4 +1,4 @@
-import { countOf, formatMoney, Title, wordsOf } from '@sidings/kit';
+import { countOf, formatMoney, Title, Wide, wordsOf } from '@sidings/kit';
 import { BRAND } from './brand';
 import { ListEnd } from './ListEnd';
 import { useList } from './list';
@@ -16,35 +16,35 @@ export function Stock() {
         Stock
       </Title>
       {items.length > 0 && (
-        <div className="wide">
+        <Wide label="Stock">
           <table>
             <caption className="visually-hidden">Products and their stock</caption>
             <thead>
               <tr>
                 <th scope="col">Product</th>
-                <th scope="col">Title</th>
-                <th scope="col">Status</th>
-                <th scope="col" className="number">
-                  Price
-                </th>
                 <th scope="col" className="number">
                   In stock
                 </th>
+                <th scope="col" className="number">
+                  Price
+                </th>
+                <th scope="col">Status</th>
               </tr>
             </thead>
             <tbody>
               {items.map(({ id, title, status, price, stock }) => (
                 <tr key={id}>
-                  <th scope="row">{id}</th>
-                  <td>{title}</td>
-                  <td>{status && <span className="tag">{wordsOf(status)}</span>}</td>
-                  <td className="number">{price && formatMoney(price)}</td>
+                  <th scope="row">
+                    {title} <span className="muted line">{id}</span>
+                  </th>
                   <td className="number">{stock ?? 'not counted'}</td>
+                  <td className="number">{price && formatMoney(price)}</td>
+                  <td>{status && <span className="tag">{wordsOf(status)}</span>}</td>
                 </tr>
               ))}
             </tbody>
           </table>
-        </div>
+        </Wide>
       )}
       <ListEnd
         list={list}

@@ -1,5 +1,5 @@
 import '@sidings/kit/styles.css';
-import { createGateway, createSession, Frame, useRoute, useStore } from '@sidings/kit';
+import { createGateway, createSession, Frame, frontendAt, useRoute, useStore } from '@sidings/kit';
 import { StrictMode, useMemo } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Client, fetchExchange, mapExchange, Provider } from 'urql';
@@ -8,7 +8,7 @@ import { Orders } from './Orders';
 import { Stock } from './Stock';
 
 const session = createSession(window.sessionStorage);
-const gateway = createGateway({ app: 'partner', version: '1.9.0' }, session, document);
+const gateway = createGateway(frontendAt(import.meta.env.BASE_URL), session, document);
 
 function createClient(): Client {
   return new Client({

@@ -3,6 +3,7 @@ import {
   createGateway,
   createSession,
   Frame,
+  frontendAt,
   type Gateway,
   type Place,
   type Session,
@@ -16,7 +17,8 @@ import { createClient } from './client';
 export const BRAND = 'Sidings';
 
 interface Shop {
-  readonly version: string;
+  /** Where this version is served: Vite knows it as `import.meta.env.BASE_URL`. */
+  readonly base: string;
   readonly places: readonly Place[];
   /** Shows the page of the current route. */
   readonly Pages: ComponentType;
@@ -32,11 +34,11 @@ export function useSession(): Session {
 }
 
 /** Starts one version of the shop in the page that was loaded. */
-export function startShop({ version, places, Pages }: Shop): void {
+export function startShop({ base, places, Pages }: Shop): void {
   const root = document.getElementById('root');
   if (!root) throw new Error('index.html has no #root');
   const session = createSession(window.sessionStorage);
-  const gateway = createGateway({ app: 'web', version }, session, document);
+  const gateway = createGateway(frontendAt(base), session, document);
   createRoot(root).render(
     <StrictMode>
       <Frame brand={BRAND} places={places} gateway={gateway} session={session}>

@@ -25,7 +25,8 @@ export function Catalogue({ shelf }: { readonly shelf: string | undefined }) {
         {({ products, nextPageToken, totalSize }) => (
           <>
             {products.length === 0 && <p className="state">This shelf is empty.</p>}
-            <ul className="tiles" aria-label="Products">
+            <h2 className="visually-hidden">Products</h2>
+            <ul className="tiles">
               {products.map((product) => (
                 <ProductTile key={product.id} product={product} />
               ))}

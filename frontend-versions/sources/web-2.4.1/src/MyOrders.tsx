@@ -28,7 +28,8 @@ export function MyOrders() {
                 You have not ordered anything yet. <a href={href([])}>Look around.</a>
               </p>
             )}
-            <ul className="cards" aria-label="Orders">
+            <h2 className="visually-hidden">Orders</h2>
+            <ul className="cards">
               {orders?.map((order) => (
                 <OrderCard
                   key={order.id}

@@ -16,7 +16,7 @@ function Pages() {
 }
 
 startShop({
-  version: '2.4.1',
+  base: import.meta.env.BASE_URL,
   places: [
     { label: 'Shop', segments: [] },
     { label: 'My orders', segments: ['orders'] },

@@ -39,7 +39,8 @@ export function Catalogue({ order }: { readonly order: string | null }) {
       >
         {({ products, nextPageToken, totalSize }) => (
           <>
-            <ul className="tiles" aria-label="Products">
+            <h2 className="visually-hidden">Products</h2>
+            <ul className="tiles">
               {products.map((product) => (
                 <ProductTile key={product.id} product={product}>
                   <Rating average={product.averageRating} />

@@ -32,14 +32,14 @@ export function MyAccount() {
                 You have not ordered anything yet. <a href={href([])}>Look around.</a>
               </p>
             )}
-            <ul className="cards" aria-label="Orders">
+            <ul className="cards">
               {account.orders?.map((order) => (
                 <OrderCard key={order.id} order={order} heading={`Order ${order.id}`} />
               ))}
             </ul>
             <h2>Reviews</h2>
             {account.reviews?.length === 0 && <p>You have not written a review yet.</p>}
-            <ul className="cards" aria-label="Reviews">
+            <ul className="cards">
               {account.reviews?.map(({ id, stars, title, product }) => (
                 <li key={id} className="card">
                   <div className="card-head">

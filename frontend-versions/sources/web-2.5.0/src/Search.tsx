@@ -50,13 +50,17 @@ export function Results({ text }: { readonly text: string }) {
           products.length === 0 ? (
             <p className="state">Nothing is called like that. Try the beginning of a word.</p>
           ) : (
-            <ul className="tiles" aria-label="Products">
-              {products.map((product) => (
-                <ProductTile key={product.id} product={product}>
-                  <Delivery time={product.deliveryTime} />
-                </ProductTile>
-              ))}
-            </ul>
+            <>
+              {' '}
+              <h2 className="visually-hidden">Products</h2>
+              <ul className="tiles">
+                {products.map((product) => (
+                  <ProductTile key={product.id} product={product}>
+                    <Delivery time={product.deliveryTime} />
+                  </ProductTile>
+                ))}
+              </ul>
+            </>
           )
         }
       </Answer>

@@ -18,7 +18,7 @@ function Pages() {
 }
 
 startShop({
-  version: '2.5.0',
+  base: import.meta.env.BASE_URL,
   places: [
     { label: 'Shop', segments: [] },
     { label: 'My account', segments: ['account'] },

@@ -15,6 +15,13 @@ export function parseFrontendId(text: string): Frontend | undefined {
   return at > 0 && /^\d+\.\d+\.\d+/.test(version) ? { app, version } : undefined;
 }
 
+/** The frontend that is served under a path such as `/apps/web@2.5.0/`. */
+export function frontendAt(path: string): Frontend {
+  const frontend = parseFrontendId(path.split('/').at(-2) ?? '');
+  if (!frontend) throw new Error(`${path} names no version of an app`);
+  return frontend;
+}
+
 /**
  * The proof that this very page was served by the gateway. The gateway writes it into the page, so it
  * is the page's own: a cookie is shared by all tabs, and the last one opened would win.

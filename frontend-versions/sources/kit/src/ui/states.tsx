@@ -38,10 +38,12 @@ interface ProblemProps {
 export function Partial({ faults }: { readonly faults: readonly Fault[] }) {
   if (faults.length === 0) return null;
   return (
-    <details className="notice partial" role="status">
-      <summary>Some of this page could not be loaded</summary>
-      <Faults faults={faults} />
-    </details>
+    <div role="status">
+      <details className="notice partial">
+        <summary>Some of this page could not be loaded</summary>
+        <Faults faults={faults} />
+      </details>
+    </div>
   );
 }
 

@@ -9,7 +9,7 @@ export {
 } from './format';
 export { type Frontend, frontendAt, frontendId } from './gateway/frontend';
 export { createGateway, type Gateway } from './gateway/gateway';
-export { type Fault, hasCode } from './gateway/notice';
+export { type Fault, hasCode, unanswered } from './gateway/notice';
 export { go, href, useRoute } from './state/route';
 export { createSession, type Session } from './state/session';
 export { type Store, useStore } from './state/store';

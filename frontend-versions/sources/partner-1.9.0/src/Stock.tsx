@@ -37,7 +37,14 @@ export function Stock() {
                   <th scope="row">
                     {title} <span className="muted line">{id}</span>
                   </th>
-                  <td className="number">{stock ?? 'not counted'}</td>
+                  <td className="number">
+                    {stock ?? (
+                      <>
+                        <span aria-hidden="true">–</span>
+                        <span className="visually-hidden">not counted</span>
+                      </>
+                    )}
+                  </td>
                   <td className="number">{price && formatMoney(price)}</td>
                   <td>{status && <span className="tag">{wordsOf(status)}</span>}</td>
                 </tr>

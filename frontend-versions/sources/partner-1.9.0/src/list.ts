@@ -1,4 +1,4 @@
-import type { Fault } from '@sidings/kit';
+import { type Fault, unanswered } from '@sidings/kit';
 import { useCallback, useEffect, useState } from 'react';
 import { type AnyVariables, type CombinedError, type TypedDocumentNode, useClient } from 'urql';
 
@@ -65,6 +65,6 @@ export function useList<Data, Variables extends AnyVariables, Item>(
 
 function faultsOf(error: CombinedError | undefined): readonly Fault[] {
   if (!error) return [];
-  if (error.networkError) return [{ message: error.networkError.message }];
+  if (error.networkError) return [unanswered(error.networkError)];
   return error.graphQLErrors;
 }

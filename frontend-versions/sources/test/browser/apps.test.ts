@@ -182,6 +182,7 @@ test('who picks a customer that gets another version is led to it', async () => 
   await tab.fill('dialog input[name="customer"]', 'acme');
   await tab.click('dialog .primary');
   await tab.see('.notice', 'Customers of acme get web@2.5.0');
+  expect(await tab.page.$('dialog[open]')).toBeNull();
   expect(await tab.page.$eval('.notice a', (link) => link.getAttribute('href'))).toBe(
     '/apps/web@2.5.0/',
   );

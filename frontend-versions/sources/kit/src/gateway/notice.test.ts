@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explain, readNotice } from './notice';
+import { explain, readNotice, unanswered } from './notice';
 
 test('an ordinary answer says nothing about the page', () => {
   expect(readNotice({})).toEqual({ kind: 'none' });
@@ -28,5 +28,12 @@ test('a fault is told with its place and with the version that made it', () => {
   expect(explain({ message: 'try later', path, extensions })).toBe(
     'product.reviews.author: try later (reviews 1.2.1)',
   );
-  expect(explain({ message: 'Failed to fetch' })).toBe('Failed to fetch');
+  expect(explain({ message: 'not here' })).toBe('not here');
+});
+
+test('a server that cannot be reached is named in our own words', () => {
+  expect(unanswered(new TypeError('Failed to fetch')).message).toBe(
+    'The server could not be reached.',
+  );
+  expect(unanswered(new Error('status code 503')).message).toBe('status code 503');
 });

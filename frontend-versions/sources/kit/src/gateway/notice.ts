@@ -34,6 +34,13 @@ export function explain({ message, path, extensions }: Fault): string {
   return where ? `${where}: ${message}${who}` : `${message}${who}`;
 }
 
+/** An error that is no answer at all, as a fault. */
+export function unanswered(error: Error): Fault {
+  // What `fetch` throws when nobody could be reached, in the words of each browser.
+  const unreachable = error instanceof TypeError;
+  return { message: unreachable ? 'The server could not be reached.' : error.message };
+}
+
 export function hasCode(faults: readonly Fault[], code: string): boolean {
   return faults.some((fault) => fault.extensions?.code === code);
 }

@@ -6,23 +6,32 @@ import { type Store, useStore } from '../state/store';
 export function ShopAs({ session }: { readonly session: Store<Session> }) {
   const { user, customer } = useStore(session);
   const dialog = useRef<HTMLDialogElement>(null);
+  const form = useRef<HTMLFormElement>(null);
+
+  function ask() {
+    // What was typed and then cancelled is forgotten.
+    form.current?.reset();
+    dialog.current?.showModal();
+  }
 
   function apply(event: FormEvent<HTMLFormElement>) {
-    const form = new FormData(event.currentTarget);
-    const picked = String(form.get('user'));
-    const company = String(form.get('customer')).trim();
+    event.preventDefault();
+    const said = new FormData(event.currentTarget);
+    const picked = String(said.get('user'));
+    const company = String(said.get('customer')).trim();
     if (isUser(picked)) session.change(() => ({ user: picked, customer: company }));
+    dialog.current?.close();
   }
 
   return (
     <>
-      <button type="button" className="quiet who" onClick={() => dialog.current?.showModal()}>
+      <button type="button" className="quiet who" onClick={ask}>
         <span className="visually-hidden">Change who you are. Now: </span>
         User {user}
         {customer && ` · ${customer}`}
       </button>
       <dialog ref={dialog} aria-labelledby="shop-as">
-        <form method="dialog" onSubmit={apply} key={`${user} ${customer}`}>
+        <form ref={form} onSubmit={apply}>
           <h2 id="shop-as">Who are you?</h2>
           <label>
             User, a number from 1 to 5000

@@ -77,11 +77,10 @@ test('an assignment is asked without the token of this page', async () => {
   expect(sent()).not.toHaveProperty('x-frontend-token');
 });
 
-test('both ways to write an assignment are read, and nothing else', () => {
+test('an assignment names a version, and nothing else is one', () => {
   const expected = { app: 'web', version: '2.5.0' };
-  expect(readAssignment('web', { frontend: 'web@2.5.0' })).toEqual(expected);
-  expect(readAssignment('web', { version: '2.5.0' })).toEqual(expected);
-  for (const body of [null, 'web@2.5.0', {}, { version: 3 }]) {
+  expect(readAssignment('web', { app: 'web', version: '2.5.0', rule: 1 })).toEqual(expected);
+  for (const body of [null, 'web@2.5.0', {}, { version: 3 }, { version: 'new' }]) {
     expect(readAssignment('web', body)).toBeUndefined();
   }
 });

@@ -87,10 +87,9 @@ export function identity(
   };
 }
 
-/** Reads `{"frontend": "web@2.5.0"}` or `{"version": "2.5.0"}`. */
+/** Reads an assignment: `{"app": "web", "version": "2.5.0", …}`. */
 export function readAssignment(app: string, body: unknown): Frontend | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
-  const { frontend, version } = body as Record<string, unknown>;
-  if (typeof frontend === 'string') return parseFrontendId(frontend);
+  const { version } = body as Record<string, unknown>;
   return typeof version === 'string' ? parseFrontendId(`${app}@${version}`) : undefined;
 }

@@ -1,10 +1,6 @@
 import puppeteer, { type Browser, type HTTPRequest, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-
-/** The gateway that serves the pages. */
-export const GATEWAY = new URL(
-  process.env.TURNOUT_URL ?? raise('TURNOUT_URL names no gateway, such as http://127.0.0.1:4000'),
-);
+import { GATEWAY } from './gateway';
 
 let browser: Browser;
 /** What went wrong in the pages of a test without being asked for. */
@@ -175,8 +171,4 @@ function operationOf(request: HTTPRequest): string {
 
 function quote(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-function raise(message: string): never {
-  throw new Error(message);
 }

@@ -6,6 +6,7 @@
 //! finds a violation.
 
 mod bench;
+mod frontends;
 mod fuzz;
 mod lint;
 mod needs;
@@ -38,6 +39,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Build the pages of the sample frontends anew
+    Frontends,
     /// Feed broken and hostile inputs to the code that reads them first
     Fuzz(fuzz::Args),
 }
@@ -58,6 +61,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Test(args) => test::run(args),
         Command::Lint => lint::run(),
         Command::Bench { args } => bench::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Frontends => frontends::run(),
         Command::Fuzz(args) => fuzz::run(args),
     }
 }

@@ -76,7 +76,7 @@ pub(crate) static NEEDS: [Need; 6] = [
         tools: &[&["node", "nodejs"], &["npm"]],
         places: &["usr/local/bin"],
         packages: &["nodejs", "npm"],
-        used_by: "the user interface's packages, and graphql-js as a referee",
+        used_by: "the packages of pages, and graphql-js as a referee",
     },
     Need {
         name: Name::Go,

@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
+use crate::frontends;
 use crate::needs::{self, Found, Machine, NEEDS, Name, Need};
 use crate::steps::{self, Step};
 use crate::workspace::Workspace;
@@ -72,6 +73,8 @@ fn absent(args: &Args, lock_files: &[PathBuf], name: Name) -> Option<String> {
         return Some(format!("--without {name}"));
     }
     match name {
+        // Whoever has no browser has no use for what is built for one.
+        Name::Node if args.without.contains(&Name::Browser) => Some("--without browser".to_owned()),
         Name::Etcd | Name::Postgres | Name::Browser => None,
         Name::Go | Name::Java if !args.filter.is_empty() => Some("the filter names Rust tests".to_owned()),
         Name::Go | Name::Java => None,
@@ -104,9 +107,13 @@ fn node_packages(
     let steps = locks.iter().map(|lock| {
         let folder = lock.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
         let step = other(args, locks, Name::Node, found, |node| {
-            let mut npm = Command::new(&node.tools[1]);
-            npm.current_dir(workspace.path(&folder)).args(["ci", "--no-audit", "--no-fund"]);
-            Ok(vec![npm])
+            let mut words = vec![frontends::INSTALL];
+            // A filter names Rust tests: some of them need the packages, and none the proofs.
+            if folder == frontends::SOURCES && args.filter.is_empty() {
+                words.extend(frontends::PROOFS);
+            }
+            let npm = |words| frontends::npm(workspace, &node.tools[1], &folder, words);
+            Ok(words.into_iter().map(npm).collect())
         })?;
         Ok(Step { title: format!("node packages of {folder}"), ..step })
     });
@@ -185,6 +192,14 @@ mod tests {
     fn node_is_of_no_use_without_a_committed_lock_file() {
         let expected = [(Name::Node, "no package-lock.json is committed".to_owned())];
         assert_eq!(left_out(&args(&[], &[]), &[]), expected);
+    }
+
+    #[test]
+    fn without_a_browser_node_is_left_out_too() {
+        let locks = ["ui/package-lock.json".into()];
+        let names: Vec<Name> =
+            left_out(&args(&[Name::Browser], &[]), &locks).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [Name::Browser, Name::Node]);
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Reconciler {
             report.digest = any.map(|sight| sight.graph.0.supergraph().digest);
             let members = any.map(Sight::stables).unwrap_or_default();
             report.members = members.into_iter().map(|of| (of.service, of.version)).collect();
+            report.called = sights.iter().flat_map(Sight::called).collect();
             if sights.is_empty() {
                 tracing::warn!("nothing is public any more, so nothing is served");
                 report.generation = before.generation;

@@ -298,8 +298,11 @@ impl AsIf<'_> {
         {
             *changes = diff(view.graph.supergraph(), graph.supergraph());
             for (sent, breaks) in sent.iter().zip(&mut breaks) {
-                if Arc::ptr_eq(&sent.view.graph, &view.graph)
-                    && let Err(faults) = graph.prepare(&sent.raw, sent.operation.as_deref(), &sent.limits)
+                // Who shares the graph sees the version only if its pin lets it in.
+                let sees = sent.view.frontend == frontend
+                    || Arc::ptr_eq(&sent.view.graph, &view.graph)
+                        && self.composer.admits(sent.view.frontend.as_ref(), &self.edition);
+                if sees && let Err(faults) = graph.prepare(&sent.raw, sent.operation.as_deref(), &sent.limits)
                 {
                     breaks.extend(faults.into_iter().map(|fault| fault.message));
                 }

@@ -2,7 +2,7 @@
 //!
 //! A finding is logged when it first appears and not again while it stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use turnout_control::id::{FrontendId, ServiceName, Version};
 use turnout_schema::{Diagnostic, Digest, Severity};
@@ -14,10 +14,12 @@ pub struct Report {
     pub revision: Option<u64>,
     /// The number of the last generation; 0 before the first.
     pub generation: u64,
-    /// The graph that serves; `None` when nothing does.
+    /// The graph of callers who pin nothing; `None` when they get none.
     pub digest: Option<Digest>,
-    /// Who is in it, by service.
+    /// Who is in it, by service: what callers get who pin nothing.
     pub members: Vec<(ServiceName, Version)>,
+    /// All versions that callers of any frontend get.
+    pub called: BTreeSet<(ServiceName, Version)>,
     /// What was found about what is registered now, the worst first.
     pub findings: Vec<Finding>,
     /// How often the gateway composed since it started.

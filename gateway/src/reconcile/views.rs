@@ -103,12 +103,11 @@ impl Composer {
             used.insert(draft.parts.iter().map(|(edition, _)| edition.clone()).collect());
             chain.take(&made.gave);
             tell_of(id, &made, decision);
-            let sight = self.finished(scene, (id, draft), &made, decision);
-            if let Some(frontend) = frontend
-                && let Some(unrouted) = sight.as_ref().map(|sight| sight.unrouted.clone())
-            {
+            let unrouted = unrouted(&draft, &made);
+            if let Some(frontend) = frontend {
                 tell_broken(frontend, &unrouted, decision);
             }
+            let sight = self.finished((scene, id), (draft, unrouted), &made, decision);
             decision.sights.extend(sight);
         }
         self.graphs.retain(&used);
@@ -183,19 +182,15 @@ impl Composer {
         }
     }
 
-    /// What a frontend sees once its graph is there.
+    /// What a frontend sees once its graph is there; `None` when it is nothing.
     fn finished(
         &self,
-        scene: Scene<'_>,
-        (frontend, draft): (Option<&FrontendId>, Draft),
+        (scene, frontend): (Scene<'_>, Option<&FrontendId>),
+        (draft, unrouted): (Draft, BTreeMap<ServiceName, Unrouted>),
         made: &Made,
         decision: &mut Decision,
     ) -> Option<Sight> {
-        let Draft { mut policies, parts, mut unrouted } = draft;
-        for (edition, why) in &made.left_out {
-            unrouted
-                .insert(edition.service.clone(), Unrouted::Unserved(edition.version.clone(), why.clone()));
-        }
+        let Draft { mut policies, parts, .. } = draft;
         let Some(graph) = made.graph.clone() else {
             let before = self.sight(frontend)?.clone();
             if is_closed(&before, &parts) {
@@ -223,10 +218,25 @@ impl Sight {
         self.routes.iter().find(|routed| routed.stable.service == *service)
     }
 
+    /// All versions that callers get.
+    pub(super) fn called(&self) -> impl Iterator<Item = (ServiceName, Version)> {
+        let both = self.routes.iter().flat_map(|routed| std::iter::once(&routed.stable).chain(&routed.tried));
+        both.map(|edition| (edition.service.clone(), edition.version.clone()))
+    }
+
     /// The stable versions.
     pub(super) fn stables(&self) -> Vec<Edition> {
         self.routes.iter().map(|routed| routed.stable.clone()).collect()
     }
+}
+
+/// What a frontend should see and does not, and why.
+fn unrouted(draft: &Draft, made: &Made) -> BTreeMap<ServiceName, Unrouted> {
+    let mut unrouted = draft.unrouted.clone();
+    for (edition, why) in &made.left_out {
+        unrouted.insert(edition.service.clone(), Unrouted::Unserved(edition.version.clone(), why.clone()));
+    }
+    unrouted
 }
 
 /// Whether everything that was seen is there as before, and an operator has said that none of it is public. A

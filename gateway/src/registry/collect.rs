@@ -130,7 +130,8 @@ impl Collector {
             return Err(Hold::Unseen);
         }
         let records = self.registry.store.records().borrow().clone();
-        Ok(garbage::needed(&self.registry.snapshot(), &report.members, &records)?)
+        let serving: Vec<_> = report.members.iter().chain(&report.called).cloned().collect();
+        Ok(garbage::needed(&self.registry.snapshot(), &serving, &records)?)
     }
 }
 

@@ -213,7 +213,7 @@ async fn a_version_is_checked_for_people_programs_and_pipelines() {
 
         error[FIELD_NO_DELETE_UNLESS_NAME_RESERVED] orders 1.1.0: orders.v1.Order.total (Order.total) was int32 total = 2, and is name "total" is free.
             help: Reserve its name, so that nothing else is ever called so.
-        error[GATE_REFUSED] orders 1.1.0: It does not serve, because it cannot stand in for 1.0.0.
+        error[GATE_REFUSED] orders 1.1.0: Nobody gets it, because it cannot stand in for 1.0.0.
             help: Mend what the other findings name, or release it as a new major version.
         error[FIELD_NO_DELETE] orders 1.1.0: orders.v1.Order.total (Order.total) was int32 total = 2, and is gone.
             help: Keep it and deprecate it until no frontend uses it.

@@ -149,21 +149,23 @@ fn p99(took: &mut [Duration]) -> Duration {
 async fn a_new_graph_under_load_loses_no_request_and_slows_none_much() {
     let directory = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(directory.path()).await;
-    let up = async |version: &str, id: &str| {
-        let digest = gateway.store(turnout_samples::descriptors("catalog", version).unwrap()).await;
-        let answer = gateway.put(&instance("catalog", id), body(version, &digest).to_string()).await;
+    let up = async |service: &str, version: &str| {
+        let digest = gateway.store(turnout_samples::descriptors(service, version).unwrap()).await;
+        let answer = gateway.put(&instance(service, "a"), body(version, &digest).to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     };
-    up("1.4.0", "a").await;
+    up("catalog", "1.4.0").await;
     assert_eq!(members(&gateway).await, json!([{ "service": "catalog", "version": "1.4.0" }]));
     let (start, took) = (Instant::now(), std::sync::Mutex::new(Took::default()));
     let load = join_all((0..SENDERS).map(|sender| send(&gateway, sender, start, &took)));
     let swap = async {
         tokio::time::sleep(QUIET).await;
-        up("1.5.0", "b").await;
+        up("users", "2.0.0").await;
     };
     tokio::join!(load, swap);
-    assert_eq!(members(&gateway).await, json!([{ "service": "catalog", "version": "1.5.0" }]));
+    let both =
+        json!([{ "service": "catalog", "version": "1.4.0" }, { "service": "users", "version": "2.0.0" }]);
+    assert_eq!(members(&gateway).await, both);
     let Took { mut quiet, mut swap } = took.into_inner().unwrap();
     assert!(quiet.len() > 100 && swap.len() > 100, "{} and {} requests", quiet.len(), swap.len());
     let (before, during) = (p99(&mut quiet), p99(&mut swap));

@@ -193,7 +193,7 @@ fn fate(version: &str, answer: &Value) -> String {
             "it serves already, and would go on".to_owned()
         }
         (Some(_), Some(serves)) if serves == version => {
-            format!("it would serve instead of {}", text(&answer["serving"]))
+            format!("it would be tried in the place of {}", text(&answer["serving"]))
         }
         (_, Some(_)) => format!("{} would serve, and not it", text(&answer["serves"])),
         (_, None) => "none of its service would serve".to_owned(),

@@ -192,8 +192,10 @@ async fn scenario_24_a_pin_that_matches_nothing_costs_that_service_and_is_told()
         .hears(&cluster.instance("math", "1.0.0", &finding("math.v1", &[("name", 1, Type::String)])).await);
     publish(&cluster, "web@1.0.0", &["shop ^3", "math ^1"], &[]).await;
     publish(&cluster, "web@2.0.0", &["shop ^1", "math ^2?", "absent ^1?"], &[]).await;
+    publish(&cluster, "lost@1.0.0", &["absent ^1"], &[]).await;
     let pass = gateway.look(1).await;
     assert_eq!(routes(&gateway, None), ["math 1.0.0", "shop 1.4.0"]);
+    assert_eq!(codes_of(&pass, Some("lost@1.0.0")), ["BROKEN_PINS"], "it sees nothing at all");
     assert_eq!(routes(&gateway, Some("web@1.0.0")), ["math 1.0.0"]);
     assert_eq!(routes(&gateway, Some("web@2.0.0")), ["shop 1.4.0"]);
     assert_eq!(codes_of(&pass, Some("web@1.0.0")), ["BROKEN_PINS"]);

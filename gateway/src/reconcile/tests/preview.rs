@@ -1,6 +1,8 @@
 //! What a preview tells of a version before it is registered, and that it changes nothing.
 
 use bytes::Bytes;
+use turnout_control::frontend::{self, Document, Frontend, Lifecycle, Pin, Published};
+use turnout_control::id::Timestamp;
 
 use super::*;
 use crate::reconcile::preview::{Affected, Asked, Error, Preview};
@@ -74,6 +76,34 @@ async fn what_would_break_is_told_with_those_who_use_it() {
     assert_eq!((frontend.as_str(), operation.as_deref()), ("any@0.0.0", Some("Sizes")));
     assert_eq!(*document, Digest::of(b"mutation Sizes { find { size } }"));
     assert!(breaks.iter().any(|of| of == "Thing.size"), "{breaks:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_frontend_that_would_break_is_told_by_its_name_and_operation() {
+    let world = serving(&[NAME, SIZE]).await;
+    let frontend = Frontend {
+        id: "web@2.4.1".parse().unwrap(),
+        state: Lifecycle::Active,
+        pins: [("plain".parse().unwrap(), Pin { range: "^1.4".parse().unwrap(), optional: false })].into(),
+        caps: BTreeMap::new(),
+    };
+    let (key, text) = (frontend::key(&frontend.id), "mutation Sizes { find { size } }".to_owned());
+    let documents = vec![Document { id: "Sizes".to_owned(), text }];
+    world.put(key, frontend::write(&Published { frontend, documents, at: Timestamp(1) })).await;
+    world.until(|report| report.generation == 2).await;
+    let told = preview(&world, "1.5.0", &finding("plain", &[NAME])).await.unwrap();
+    assert_eq!(told.serves, Some("1.4.0".parse().unwrap()), "{told:?}");
+    assert!(
+        found(&told).contains(&"OPERATION_BREAKS") && found(&told).contains(&"FIELD_NO_DELETE"),
+        "{told:?}"
+    );
+    let affected: Vec<_> =
+        told.affected.iter().map(|of| (of.frontend.as_str(), of.operation.as_deref())).collect();
+    assert_eq!(affected, [("web@2.4.1", Some("Sizes"))]);
+    // Of another major it asks nothing.
+    let told = preview(&world, "2.0.0", &finding("plain", &[NAME])).await.unwrap();
+    assert_eq!((told.serves.clone(), found(&told).len()), (Some("2.0.0".parse().unwrap()), 0));
     world.stop().await;
 }
 

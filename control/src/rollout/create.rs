@@ -15,7 +15,8 @@ use crate::id::{ServiceName, Timestamp, Version};
 pub struct Line<'a> {
     /// The service.
     pub service: &'a ServiceName,
-    /// The version that is stable, by the policy for everybody.
+    /// The version that is stable, by the policy for everybody; while another stands in for it, still the one that
+    /// is stood in for.
     pub stable: &'a Version,
     /// The versions of this major that run.
     pub running: &'a [Running],

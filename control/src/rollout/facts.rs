@@ -1,4 +1,8 @@
-//! Facts about a rollout that others' rollouts and reports decide.
+//! Facts about a rollout that others decide: does it have to wait for them, do all gateways route by it, how much
+//! traffic does it have?
+//!
+//! Whoever leads asks at each tick and puts the answers into `Facts`. Coverage and open fuses are not here: they
+//! come with the counts, from `Watermarks::take`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -24,9 +24,9 @@ const STABLE_WORSE: f64 = 100.0;
 pub struct Facts {
     /// How long the tick was.
     pub elapsed: Duration,
-    /// The stable version, by the policy.
+    /// The stable version, by the policy; while another stands in for it, still the one that is stood in for.
     pub stable: Version,
-    /// Whether the stable version has instances that serve.
+    /// Whether that version has instances that serve.
     pub stable_serves: bool,
     /// Instances of the candidate that serve and are warm.
     pub candidate_warm: u32,

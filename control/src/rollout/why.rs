@@ -1,4 +1,7 @@
 //! Why does a rollout stand where it stands, and what is missing to go on? In one sentence, with numbers.
+//!
+//! Evidence is written against what it has to reach: safety to go on, harm and slowness to go back. The time to proof
+//! takes the calls of late and the failures until now to go on as they are. Nothing is decided here.
 
 use super::{Analysis, Approval, Consent, Dwelling, Hold, Order, Pending, Rollout, State};
 

@@ -141,9 +141,10 @@ fn missing(view: &View) -> impl Iterator<Item = Value> {
         Unrouted::Unsatisfied(_) | Unrouted::Undecided => {
             Some(json!({ "service": service.as_str(), "why": why.to_string() }))
         }
-        // Why it cannot be is for operators.
+        // Why it cannot be served is the operators' business.
         Unrouted::Unserved(version, _) => {
-            Some(json!({ "service": service.as_str(), "why": format!("{version} cannot be served") }))
+            let why = format!("its version {version} cannot be served");
+            Some(json!({ "service": service.as_str(), "why": why }))
         }
     })
 }

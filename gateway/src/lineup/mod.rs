@@ -179,7 +179,8 @@ fn still(route: &Route, decided: Picked) -> Picked {
         None => true,
     };
     match decided.arm {
-        Arm::Candidate if is_away() => {
+        // Who asks for a version wants to know that it has gone.
+        Arm::Candidate if decided.reason != Reason::Override && is_away() => {
             Picked { arm: Arm::Stable, reason: Reason::Fallback, slot: decided.slot }
         }
         Arm::Candidate | Arm::Stable => decided,

@@ -1,14 +1,23 @@
 //! What a caller learns of what went wrong, and what not.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
+use turnout_control::frontend::Units;
+use turnout_control::id::Version;
+use turnout_control::policy::{Candidate, Policy};
+use turnout_control::slot::Weight;
 use turnout_samples::contract::shop::catalog::v1 as catalog;
 use turnout_samples::contract::shop::orders::v1 as orders;
 use turnout_samples::contract::shop::reviews::v1 as reviews;
 
-use super::world::{World, failure, json, order, orders_of, product, users_by};
-use crate::execute::run::Outcome;
+use super::world::{Script, World, failure, json, order, orders_of, product, users_by};
+use crate::execute::run::{Operation, Outcome, perform};
+use crate::generation::{Callee, Route, View};
+use crate::lineup::{Lineup, Trials};
 use crate::upstream::{Failure, Origin};
 
 /// The one error of an operation whose one call fails.
@@ -223,4 +232,51 @@ async fn arguments_that_cannot_be_sent_cost_their_field() {
     assert_eq!(answer["errors"][0]["path"], json!(["a"]));
     assert_eq!(answer["errors"][0]["extensions"], json!({"code": "BAD_USER_INPUT"}));
     assert_eq!(sent.len(), 1);
+}
+
+/// The world's view, in which a newer catalog is tried.
+fn tried(world: &World) -> View {
+    let catalog = world.view.routes.iter().position(|route| route.service.as_str() == "catalog").unwrap();
+    let mut routes: Vec<Route> =
+        world.view.routes.iter().map(|route| Route::only(route.stable.clone())).collect();
+    let route = &mut routes[catalog];
+    let version: Version = "1.6.0".parse().unwrap();
+    let candidate = Candidate {
+        version: version.clone(),
+        weight: Weight::ALL,
+        cap: Weight::ALL,
+        salt: "catalog/1/1.6.0".to_owned(),
+        killed: false,
+        allow: BTreeSet::new(),
+        deny: BTreeSet::new(),
+    };
+    let stable = &route.stable;
+    let trial = Trials::default().of(&stable.service, &stable.version, &version);
+    route.policy = Policy::new(stable.version.clone(), Some(candidate), None, &|_| false).unwrap();
+    route.candidate = Some((Callee { version, ..stable.clone() }, trial));
+    View { frontend: None, graph: world.view.graph.clone(), routes, unrouted: BTreeMap::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_that_has_gone_is_an_error_of_its_own_and_no_other_version_is_called() {
+    let world = World::get();
+    let (view, units) = (tried(world), Units::default());
+    let wanted = BTreeMap::from([("catalog".parse().unwrap(), "1.6.0".parse().unwrap())]);
+    let lineup = Lineup::with_overrides(&view, &units, &wanted).unwrap();
+    let prepared = world.prepare("{ product(id: \"1\") { title } order(id: 1) { id } }");
+    let operation = Operation { view: &view, lineup: &lineup, ..world.operation(&prepared, "") };
+    let answers = |_: &str, _: &[u8]| {
+        Err::<Vec<u8>, _>(Failure { origin: Origin::Nobody, ..failure(Code::Unavailable, "nobody") })
+    };
+    let script = Script { prepared: &prepared, answers, sent: Mutex::default() };
+    let answer = json(&perform(&operation, &script).await);
+    let told = |field: &str| {
+        let errors = answer["errors"].as_array().unwrap();
+        let error = errors.iter().find(|error| error["path"] == json!([field])).unwrap();
+        let extensions = &error["extensions"];
+        [&extensions["code"], &extensions["service"], &extensions["serviceVersion"]].map(Value::clone)
+    };
+    assert_eq!(told("product"), ["VERSION_UNAVAILABLE", "catalog", "1.6.0"]);
+    assert_eq!(told("order"), ["UNAVAILABLE", "orders", "2.2.0"]);
+    assert_eq!(script.sent.into_inner().unwrap().len(), 2);
 }

@@ -141,6 +141,11 @@ fn missing(view: &View) -> impl Iterator<Item = Value> {
         Unrouted::Unsatisfied(_) | Unrouted::Undecided => {
             Some(json!({ "service": service.as_str(), "why": why.to_string() }))
         }
+        // Why it cannot be served is the operators' business.
+        Unrouted::Unserved(version, _) => {
+            let why = format!("its version {version} cannot be served");
+            Some(json!({ "service": service.as_str(), "why": why }))
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! Callers as their headers make them.
 
 mod bearer;
+mod cost;
 mod reading;
 mod refreshing;

@@ -37,7 +37,7 @@ impl Relative {
 
     /// Takes up one stratum of one tick.
     pub fn take(&mut self, tick: &Tick) {
-        if tick.candidate.failures + tick.stable.failures == 0 {
+        if tick.candidate.failures == 0 && tick.stable.failures == 0 {
             return;
         }
         for (logarithm, ratio) in self.logarithms.iter_mut().zip(RATIOS) {

@@ -44,7 +44,7 @@ impl Safety {
 
     /// Takes up one stratum of one tick.
     pub fn take(&mut self, tick: &Tick) {
-        if tick.candidate.failures + tick.stable.failures > 0 && tick.candidate.calls > 0 {
+        if tick.candidate.failures.max(tick.stable.failures) > 0 && tick.candidate.calls > 0 {
             self.relative += likelihood(tick, GOOD.0) - likelihood(tick, BAD.0);
         }
         let failed = number(tick.candidate.failures);

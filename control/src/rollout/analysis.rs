@@ -239,6 +239,6 @@ fn reversed(tick: &Tick) -> Tick {
 }
 
 fn add(sum: &mut Counts, more: Counts) {
-    sum.calls += more.calls;
-    sum.failures += more.failures;
+    sum.calls = sum.calls.saturating_add(more.calls);
+    sum.failures = sum.failures.saturating_add(more.failures);
 }

@@ -190,8 +190,8 @@ impl Mark {
     /// Takes up what is new; whether something went back.
     pub(super) fn take(&mut self, trial: &Trial, strata: BTreeMap<StratumName, Arms>, new: &mut New) -> bool {
         let mut went_back = trial.mismatches < self.mismatches || trial.no_unit < self.no_unit;
-        new.mismatches += trial.mismatches.saturating_sub(self.mismatches);
-        new.no_unit += trial.no_unit.saturating_sub(self.no_unit);
+        new.mismatches = new.mismatches.saturating_add(trial.mismatches.saturating_sub(self.mismatches));
+        new.no_unit = new.no_unit.saturating_add(trial.no_unit.saturating_sub(self.no_unit));
         self.mismatches = self.mismatches.max(trial.mismatches);
         self.no_unit = self.no_unit.max(trial.no_unit);
         let mut timed = BTreeMap::new();

@@ -77,7 +77,7 @@ impl Stored {
     pub fn take(&mut self, living: u32, reports: &[Report], elapsed: Duration, now: Timestamp) -> Taken {
         let taken = self.watermarks.take(&self.subject, living, reports);
         self.analysis.take(&taken.strata);
-        let calls = taken.strata.iter().map(|stratum| stratum.failures.candidate.calls).sum();
+        let calls = taken.strata.iter().map(|it| it.failures.candidate.calls).fold(0, u64::saturating_add);
         self.rate.take(calls, elapsed);
         self.mismatches = self.mismatches.saturating_add(taken.mismatches);
         self.no_unit = self.no_unit.saturating_add(taken.no_unit);

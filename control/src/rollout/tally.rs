@@ -20,6 +20,8 @@ pub const REPORT_BYTES_MAX: usize = 1 << 20;
 pub const TRIALS_MAX: usize = 64;
 /// The most strata of a trial; what comes later is counted in one for all others.
 pub const STRATA_MAX: usize = 256;
+/// The largest count. A rollout has far fewer calls, and sums of so large ones are still numbers.
+const COUNT_MAX: u64 = 1 << 40;
 /// The longest name of a method, a frontend or a replica.
 const NAME_BYTES_MAX: usize = 512;
 
@@ -257,8 +259,8 @@ fn decode_trial(value: &Value) -> Result<(Subject, Trial), Unreadable> {
         since: number(value, "since")?,
         strata: BTreeMap::new(),
         tripped: field(value, "tripped")?.as_bool().ok_or(Unreadable::Field("tripped"))?,
-        mismatches: number(value, "mismatches")?,
-        no_unit: number(value, "no_unit")?,
+        mismatches: number(value, "mismatches")?.min(COUNT_MAX),
+        no_unit: number(value, "no_unit")?.min(COUNT_MAX),
     };
     for stratum in list(value, "strata")? {
         let [method, frontend, candidate, stable] = stratum.as_array().map_or(&[][..], Vec::as_slice) else {
@@ -266,7 +268,9 @@ fn decode_trial(value: &Value) -> Result<(Subject, Trial), Unreadable> {
         };
         let name = |value: &Value| value.as_str().map(short).ok_or(Unreadable::Field("strata"));
         let name = StratumName { method: name(method)?, frontend: name(frontend)? };
-        let arms = Arms { candidate: Tallied::decode(candidate)?, stable: Tallied::decode(stable)? };
+        let bounded =
+            |counts: &Value| Tallied::decode(counts).map(|it| it.with(&it, |count, _| count.min(COUNT_MAX)));
+        let arms = Arms { candidate: bounded(candidate)?, stable: bounded(stable)? };
         let known = trial.stratum(name);
         *known = known.plus(&arms);
     }

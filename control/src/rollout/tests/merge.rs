@@ -131,6 +131,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn no_count_that_a_gateway_sends_makes_a_leader_panic(
+        counts in vec(any::<u64>(), 16),
+        (incarnation, sequence, since) in (any::<u64>(), any::<u64>(), any::<u64>()),
+    ) {
+        let arm = |counts: &[u64]| Tallied {
+            calls: counts[0],
+            failures: counts[1],
+            timed: counts[2],
+            slow: counts[3],
+            shifts: [counts[4], counts[5], counts[6], counts[7]],
+        };
+        let arms = Arms { candidate: arm(&counts[..8]), stable: arm(&counts[8..]) };
+        let strata = (0..20).map(|method| (name(method, "web@1.0.0"), arms)).collect();
+        let trial = Trial { since, strata, tripped: true, mismatches: counts[0], no_unit: counts[1] };
+        let (mut watermarks, mut analysis) = (Watermarks::new(), Analysis::new());
+        for replica in ["a", "b", "c"] {
+            let sent = Report::decode(&report(replica, incarnation, sequence, trial.clone()).encode()).unwrap();
+            analysis.take(&watermarks.take(&subject(), 3, &[sent]).strata);
+        }
+        prop_assert!(analysis.failures().ln().is_finite() && analysis.safety().ln().is_finite());
+        let _ = analysis.excess_failures();
+    }
+}
+
 fn counted(calls: u64, failures: u64, stable: u64) -> Trial {
     let mut trial = Trial::begin(3);
     *trial.stratum(name(1, "web@1.0.0")) =

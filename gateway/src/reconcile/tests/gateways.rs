@@ -191,6 +191,11 @@ impl Cluster {
         Some(self.store.records().borrow().revision).filter(|revision| *revision > 0)
     }
 
+    /// The revision of what was written last.
+    pub(super) fn store_revision(&self) -> u64 {
+        self.store.records().borrow().revision
+    }
+
     /// What holds for everyone of a major of a service.
     pub(super) fn base(&self, service: &str, major: u64) -> Option<Base> {
         let key = base_key(&(service.parse().unwrap(), major));

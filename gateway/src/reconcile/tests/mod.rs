@@ -3,6 +3,7 @@
 //! Leases last longer than any test, and nobody ends them. Time is real, because the looks run on threads that
 //! a paused clock does not wait for; each test waits for a report and none sleeps.
 
+mod frontends;
 mod gateways;
 mod preview;
 mod seats;
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use turnout_control::id::{LeaseId, ServiceName};
-use turnout_control::records::Change;
+use turnout_control::records::{Change, Key};
 use turnout_control::registration::Registration;
 use turnout_control::registry::{Endpoint, Health, Instance, Intent, SchemaRef, Scheme};
 use turnout_control::routes::{Base, write_base};
@@ -141,8 +142,13 @@ impl World {
     async fn promote(&self, service: &str, version: &str) {
         let base = Base::new(version.parse().unwrap());
         let key = base_key(&(service.parse().unwrap(), base.stable.semver().major));
+        self.put(key, write_base(&base)).await;
+    }
+
+    /// Writes a record.
+    async fn put(&self, key: Key, value: Vec<u8>) {
         let expected = self.registry.store.records().borrow().seen(&key);
-        let writes = [(key.clone(), Some(write_base(&base).into()))].into();
+        let writes = [(key.clone(), Some(value.into()))].into();
         let change = Change { expected: [(key, expected)].into(), writes };
         self.registry.store.change(change).await.unwrap();
     }

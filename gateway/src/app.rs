@@ -23,6 +23,7 @@ use crate::http::admin::{self, Admin};
 use crate::http::health::Health;
 use crate::http::listener::{Door, Ending, Listener, Places};
 use crate::http::public::Public;
+use crate::identity::{self, Callers, Refresher, Tokens};
 use crate::launch::{self, Launch, Live, Read};
 use crate::lineup::{self, Trials};
 use crate::ops;
@@ -66,6 +67,9 @@ pub enum Error {
     /// The configuration asks for what this build cannot do.
     #[error("{0} is not part of this build; use `kind: embedded`")]
     NotBuilt(&'static str),
+    /// There are no keys that sign frontend tokens.
+    #[error("cannot sign frontend tokens")]
+    Keys(#[source] identity::KeysError),
     /// Telemetry cannot be set up.
     #[error("cannot set up telemetry")]
     Telemetry(#[source] telemetry::Error),
@@ -100,6 +104,7 @@ impl App {
         let open = open.map_err(Error::Registry)?;
         let registry = open.registry.clone();
         let meters = measured(&registry, &telemetry)?;
+        let (callers, refresher) = callers(config, &settings, registry.hub.clock()).await?;
         let public_sockets =
             worker::bind(config.listen, THREADS).map_err(|error| Error::Bind(config.listen, error))?;
         let admin_socket = bind(config.admin.listen).await?;
@@ -114,7 +119,10 @@ impl App {
         let (health, registrar) = doors(&registry, (&published, pulse), settings.terms, &stop);
         let admin = admin::router(Admin {
             registrar,
-            ops: ops::schema(ops::Facts::new(&registry, &published, settings.stated)),
+            ops: ops::schema(
+                ops::Facts::new(&registry, &published, settings.stated),
+                callers.tokens().clone(),
+            ),
             metrics: telemetry.metrics(),
             health: health.clone(),
             access: settings.access,
@@ -124,7 +132,7 @@ impl App {
         let ending = Ending { stop: stop.clone(), abort };
         let addresses = (address(public_sockets[0].local_addr())?, address(admin_socket.local_addr())?);
         let work = worker::Serving {
-            public: Public::new(health, settings.graphql, published.generations, meters),
+            public: Public::new(health, settings.graphql, published.generations, callers, meters),
             connections: connections.clone(),
             background: background.clone(),
             ending: ending.clone(),
@@ -133,6 +141,7 @@ impl App {
         for task in tasks {
             background.spawn(task);
         }
+        background.spawn(refresher.run(stop.clone()));
         let live = Live { told, fleet, hangups };
         background.spawn(launch::reload(launch, read, live, telemetry.metrics(), stop));
         let admin = Listener::new("admin", admin_socket, Door::Admin(admin), Places::of_a_port());
@@ -276,6 +285,19 @@ fn measured(registry: &Registry, telemetry: &Telemetry) -> Result<Meters, Error>
     telemetry.metrics().watch_rollouts(&registry.store);
     telemetry.metrics().export(&meters).map_err(|error| Error::Telemetry(error.into()))?;
     Ok(meters)
+}
+
+/// Who callers are, and what keeps the keys of an issuer.
+async fn callers(
+    config: &Config,
+    settings: &launch::Settings,
+    clock: Clock,
+) -> Result<(Callers, Refresher), Error> {
+    let config = config.clone();
+    let keys = tokio::task::spawn_blocking(move || identity::keys(&config)).await;
+    let keys = keys.expect("reading a file does not panic").map_err(Error::Keys)?;
+    let tokens = Arc::new(Tokens::new(keys));
+    Ok(Callers::new(tokens, settings.identity.clone(), clock))
 }
 
 /// What answers about the gateway itself, and what takes registrations.

@@ -22,6 +22,7 @@ use crate::config::{
 use crate::exposure::Stated;
 use crate::http::access::Access;
 use crate::http::graphql;
+use crate::identity;
 use crate::reconcile::Callers;
 use crate::registry::schemas::Policies;
 use crate::rollout;
@@ -136,6 +137,7 @@ pub struct Told {
     policies: watch::Sender<Policies>,
     callers: watch::Sender<Callers>,
     graphql: watch::Sender<Arc<graphql::Settings>>,
+    identity: watch::Sender<Arc<identity::Settings>>,
     rollouts: watch::Sender<Arc<rollout::Settings>>,
 }
 
@@ -156,6 +158,8 @@ pub struct Settings {
     pub callers: watch::Receiver<Callers>,
     /// What holds for operations.
     pub graphql: watch::Receiver<Arc<graphql::Settings>>,
+    /// Who callers are believed to be.
+    pub identity: watch::Receiver<Arc<identity::Settings>>,
     /// What holds for rollouts.
     pub rollouts: watch::Receiver<Arc<rollout::Settings>>,
 }
@@ -170,6 +174,7 @@ pub fn settings(read: &Read) -> (Told, Settings) {
     let (policies, policies_now) = watch::channel(Policies::read(config));
     let (callers, callers_now) = watch::channel(Callers::of(config));
     let (graphql, graphql_now) = watch::channel(Arc::new(graphql::Settings::of(config)));
+    let (identity, identity_now) = watch::channel(Arc::new(identity::Settings::of(config)));
     let (rollouts, rollouts_now) = watch::channel(Arc::new(rollout::Settings::of(config)));
     let settings = Settings {
         terms: terms_now,
@@ -179,9 +184,10 @@ pub fn settings(read: &Read) -> (Told, Settings) {
         policies: policies_now,
         callers: callers_now,
         graphql: graphql_now,
+        identity: identity_now,
         rollouts: rollouts_now,
     };
-    (Told { terms, rules, access, stated, policies, callers, graphql, rollouts }, settings)
+    (Told { terms, rules, access, stated, policies, callers, graphql, identity, rollouts }, settings)
 }
 
 /// Where a changed configuration goes, and what asks for it.
@@ -225,6 +231,7 @@ impl Told {
         self.policies.send_if_modified(|held| replace(held, Policies::read(config)));
         self.callers.send_if_modified(|held| replace(held, Callers::of(config)));
         self.graphql.send_replace(Arc::new(graphql::Settings::of(config)));
+        self.identity.send_if_modified(|held| replace(held, Arc::new(identity::Settings::of(config))));
         self.rollouts.send_if_modified(|held| replace(held, Arc::new(rollout::Settings::of(config))));
     }
 }

@@ -12,6 +12,7 @@ pub mod execute;
 pub mod exposure;
 pub mod generation;
 pub mod http;
+pub mod identity;
 pub mod launch;
 pub mod lineup;
 pub mod ops;

@@ -189,22 +189,33 @@ pub enum Claim {
     Malformed,
 }
 
-/// Whether a bare name may choose.
+/// What a bare name may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Among active versions.
+    /// Any active version.
     Claims,
-    /// No.
+    /// The version that the caller is assigned anyway.
     Signed,
 }
 
 /// Who a caller is taken to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Identity<'a> {
-    /// The frontend whose graph and policies hold; `None`: the built-in one, because nothing is published.
-    pub frontend: Option<&'a Frontend>,
+    /// Whose graph and policies hold.
+    pub sees: Sees<'a>,
     /// How that came.
     pub how: How,
+}
+
+/// Whose graph and policies hold for a caller.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sees<'a> {
+    /// Those of the built-in frontend: nothing is published, or no app is for callers who name none.
+    BuiltIn,
+    /// Those of this one.
+    Published(&'a Frontend),
+    /// Nobody's: what the caller is assigned is not published any more.
+    Nothing,
 }
 
 /// How a caller came to be taken for a frontend. Each has a counter of its own.
@@ -229,6 +240,18 @@ pub enum How {
 }
 
 impl How {
+    /// All of them, in their order.
+    pub const ALL: [How; 8] = [
+        How::Verified,
+        How::Claimed,
+        How::Default,
+        How::Unknown,
+        How::Retired,
+        How::NotAllowed,
+        How::Forged,
+        How::Expired,
+    ];
+
     /// The word in counters and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -279,6 +302,9 @@ impl Frontends {
             Claim::Signed(id) => self.named(id, How::Verified, visitor, now),
             Claim::Bare(id) => match trust {
                 Trust::Claims => self.named(id, How::Claimed, visitor, now),
+                Trust::Signed if self.is_assigned(id, visitor, now) => {
+                    self.named(id, How::Claimed, visitor, now)
+                }
                 Trust::Signed => self.instead(Some(&id.app), How::NotAllowed, visitor, now),
             },
         }
@@ -295,7 +321,7 @@ impl Frontends {
                 self.instead(Some(&id.app), How::NotAllowed, visitor, now)
             }
             (Lifecycle::Preview | Lifecycle::Active | Lifecycle::Deprecated, how) => {
-                Identity { frontend: Some(frontend), how }
+                Identity { sees: Sees::Published(frontend), how }
             }
         }
     }
@@ -306,13 +332,22 @@ impl Frontends {
 
     /// What a caller is assigned, of the app it names or of the default one.
     fn instead(&self, app: Option<&AppName>, how: How, visitor: Visitor<'_>, now: Timestamp) -> Identity<'_> {
+        Identity { sees: self.assigned(app, visitor, now), how }
+    }
+
+    /// What a visitor of an app is assigned; of the default one, when there is no such app.
+    pub fn assigned(&self, app: Option<&AppName>, visitor: Visitor<'_>, now: Timestamp) -> Sees<'_> {
         let named = app.and_then(|app| self.apps.get(app));
-        let app = named.or_else(|| self.apps.get(self.default.as_ref()?));
-        let frontend = app.and_then(|app| {
-            let version = app.assign(visitor, now).0.clone();
-            self.published.get(&FrontendId { app: app.name.clone(), version })
-        });
-        Identity { frontend: frontend.filter(|found| found.state != Lifecycle::Retired), how }
+        let Some(app) = named.or_else(|| self.apps.get(self.default.as_ref()?)) else {
+            return Sees::BuiltIn;
+        };
+        let id = FrontendId { app: app.name.clone(), version: app.assign(visitor, now).0.clone() };
+        match self.published.get(&id) {
+            Some(frontend) if frontend.state != Lifecycle::Retired => Sees::Published(frontend),
+            Some(_) => Sees::Nothing,
+            None if self.published.is_empty() => Sees::BuiltIn,
+            None => Sees::Nothing,
+        }
     }
 }
 
@@ -357,7 +392,11 @@ mod tests {
     fn seen(claim: &Claim, trust: Trust, customer: Option<&str>) -> (String, How) {
         let world = world();
         let identity = world.identify(claim, trust, Visitor { customer, ..Visitor::default() }, Timestamp(1));
-        (identity.frontend.map(|found| found.id.to_string()).unwrap_or_default(), identity.how)
+        let seen = match identity.sees {
+            Sees::Published(found) => found.id.to_string(),
+            Sees::BuiltIn | Sees::Nothing => String::new(),
+        };
+        (seen, identity.how)
     }
 
     #[test]
@@ -370,6 +409,8 @@ mod tests {
             (bare("web@2.4.0"), Trust::Claims, None, "web@2.4.0", How::Claimed),
             (bare("partner@1.9.0"), Trust::Claims, None, "partner@1.9.0", How::Claimed),
             (bare("web@2.4.0"), Trust::Signed, None, "web@2.4.1", How::NotAllowed),
+            (bare("web@2.4.1"), Trust::Signed, None, "web@2.4.1", How::Claimed),
+            (bare("web@2.5.0"), Trust::Signed, Some("acme"), "web@2.5.0", How::Claimed),
             (bare("web@2.5.0"), Trust::Claims, None, "web@2.4.1", How::NotAllowed),
             (bare("web@2.5.0"), Trust::Claims, Some("acme"), "web@2.5.0", How::Claimed),
             (signed("web@2.5.0"), Trust::Signed, None, "web@2.5.0", How::Verified),
@@ -389,7 +430,22 @@ mod tests {
         let nothing = Frontends::default();
         let claim = Claim::Bare("web@2.4.1".parse().unwrap());
         let identity = nothing.identify(&claim, Trust::Claims, Visitor::default(), Timestamp(1));
-        assert_eq!((identity.frontend, identity.how), (None, How::Unknown));
+        assert_eq!((identity.sees, identity.how), (Sees::BuiltIn, How::Unknown));
+        // An assignment that came before what it assigns.
+        let early = Frontends { published: BTreeMap::new(), ..world() };
+        assert_eq!(early.assigned(None, Visitor::default(), Timestamp(1)), Sees::BuiltIn);
+    }
+
+    #[test]
+    fn who_is_assigned_what_is_not_there_sees_nothing_and_who_is_assigned_nothing_what_is_built_in() {
+        let mut world = world();
+        let none = Visitor::default();
+        world.published.get_mut(&"web@2.4.1".parse().unwrap()).unwrap().state = Lifecycle::Retired;
+        assert_eq!(world.assigned(None, none, Timestamp(1)), Sees::Nothing);
+        world.published.remove(&"web@2.4.1".parse().unwrap());
+        assert_eq!(world.identify(&Claim::Forged, Trust::Claims, none, Timestamp(1)).sees, Sees::Nothing);
+        world.default = None;
+        assert_eq!(world.assigned(None, none, Timestamp(1)), Sees::BuiltIn);
     }
 
     #[test]

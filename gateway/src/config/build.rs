@@ -170,6 +170,8 @@ fn jwt(values: &Values) -> Option<JwtConfig> {
         issuer: optional(values, "auth.jwt.issuer", Value::text)?,
         audience: optional(values, "auth.jwt.audience", Value::text),
         jwks_url: optional(values, "auth.jwt.jwks_url", Value::url)?,
+        customer_claim: optional(values, "auth.jwt.customer_claim", Value::text),
+        segments_claim: optional(values, "auth.jwt.segments_claim", Value::text),
         required: get(values, "auth.jwt.required", Value::boolean),
     })
 }

@@ -27,7 +27,14 @@ pub(super) fn check(values: &Values) -> Vec<Mistake> {
     if let Some(trust) = chosen(values, "frontends.trust", "signed") {
         demand(values, trust, ("`frontends.trust: signed`", "frontends.key_file"), &mut found);
     }
-    for path in ["auth.jwt.issuer", "auth.jwt.audience", "auth.jwt.jwks_url", "auth.jwt.required"] {
+    for path in [
+        "auth.jwt.issuer",
+        "auth.jwt.audience",
+        "auth.jwt.jwks_url",
+        "auth.jwt.customer_claim",
+        "auth.jwt.segments_claim",
+        "auth.jwt.required",
+    ] {
         let Some(given) = values.given(path) else { continue };
         for needed in ["auth.jwt.issuer", "auth.jwt.jwks_url"] {
             demand(values, given, ("`auth.jwt`", needed), &mut found);

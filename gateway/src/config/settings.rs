@@ -217,7 +217,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("frontends.trust", Kind::Choice(&["claims", "signed"]), "claims")
         .help("Whether a bare header may choose an active frontend version, or only a signed token."),
     Setting::unset("frontends.key_file", Kind::Path, "frontend.key")
-        .help("The key that signs frontend tokens and cookies. Needed by `trust: signed`.")
+        .help("The keys that sign frontend tokens and cookies, one a line. Needed by `trust: signed`, and wherever several gateways serve one page. `frontend.key` in `data` when not set.")
         .restart(),
     Setting::new("expose", EXPOSE, "annotated")
         .help("What of a service is public: what its options say, or everything."),
@@ -263,9 +263,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         .help("The `aud` that a caller's token must carry."),
     Setting::unset("auth.jwt.jwks_url", Kind::HttpUrl, "https://login.example.com/jwks.json")
         .help("Where the keys that sign callers' tokens are published."),
+    Setting::unset("auth.jwt.customer_claim", Kind::Text, "org_id")
+        .help("The claim of a caller's token that names its customer."),
+    Setting::unset("auth.jwt.segments_claim", Kind::Text, "segments")
+        .help("The claim that has the segments of that customer: a list, or a text with spaces between."),
     Setting::new("auth.jwt.required", Kind::Boolean, "false").help("Refuse callers without a valid token."),
     Setting::new("identity.trust_unit_header", Kind::Boolean, "false")
-        .help("Believe `x-turnout-unit`. Only behind an edge that sets it."),
+        .help("Believe `x-turnout-unit`, `x-turnout-customer` and `x-turnout-segments`. Only behind an edge that sets them."),
     Setting::new("http.status", Kind::Choice(&["rails", "compat", "draft"]), "compat")
         .help("Status codes: always 200, what clients cope with, or the draft by the letter."),
     Setting::new("http.cors.origins", Kind::List(&Kind::Origin), "")

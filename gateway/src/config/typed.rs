@@ -245,6 +245,10 @@ pub struct JwtConfig {
     /// Without it, a token for any audience is taken.
     pub audience: Option<String>,
     pub jwks_url: Uri,
+    /// Where a token names the caller's customer; without it, it names none.
+    pub customer_claim: Option<String>,
+    /// Where it names that customer's segments.
+    pub segments_claim: Option<String>,
     pub required: bool,
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use super::frontend::Notice;
 use super::negotiate::Media;
 use crate::config::StatusProfile;
 use crate::execute::fault::Fault;
@@ -66,12 +67,14 @@ impl Class {
 pub(crate) struct Refusal {
     pub(crate) class: Class,
     pub(crate) faults: Vec<Fault>,
+    /// What the caller is told about its frontend.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl Refusal {
     /// One with a single reason.
     pub(crate) fn new(class: Class, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { class, faults: vec![Fault::new(code, message)] }
+        Refusal { class, faults: vec![Fault::new(code, message)], notice: None }
     }
 
     /// What the guard, the parser, the validator or the planner found.
@@ -84,7 +87,7 @@ impl Refusal {
             "FORBIDDEN" | "FRONTEND_RETIRED" => Class::Http(StatusCode::FORBIDDEN),
             _ => Class::Refused,
         };
-        Refusal { class, faults }
+        Refusal { class, faults, notice: None }
     }
 
     /// A mistake of ours. An error has at least one reason, even when nobody gave one.
@@ -92,7 +95,7 @@ impl Refusal {
         if faults.is_empty() {
             faults.push(Fault::new("INTERNAL_SERVER_ERROR", "the gateway made a mistake; its log has more"));
         }
-        Refusal { class: Class::Http(StatusCode::INTERNAL_SERVER_ERROR), faults }
+        Refusal { class: Class::Http(StatusCode::INTERNAL_SERVER_ERROR), faults, notice: None }
     }
 
     /// Whether it is a mistake of ours.
@@ -104,22 +107,49 @@ impl Refusal {
 /// The answer to what was not run: errors without `data`.
 pub(crate) fn refused(refusal: &Refusal, profile: StatusProfile, media: Media) -> Whole {
     let errors: Vec<Value> = refusal.faults.iter().map(Fault::to_json).collect();
-    let body = json!({ "errors": errors }).to_string();
-    let mut response = whole(refusal.class.status(profile, media), media, body.into_bytes());
-    if refusal.class == Class::Http(StatusCode::METHOD_NOT_ALLOWED) {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    let mut body = json!({ "errors": errors }).to_string().into_bytes();
+    if let Some(notice) = &refusal.notice {
+        notice.write(&mut body);
+    }
+    let mut response = whole(refusal.class.status(profile, media), media, body);
+    let headers = response.headers_mut();
+    if let Some(notice) = &refusal.notice {
+        notice.tell(headers);
+    }
+    // Each of these has to say what would be right (RFC 9110).
+    match refusal.class {
+        Class::Http(StatusCode::METHOD_NOT_ALLOWED) => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        Class::Http(StatusCode::UNAUTHORIZED) => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Class::Http(_)
+        | Class::Malformed
+        | Class::Unparsable
+        | Class::Refused
+        | Class::Complete
+        | Class::Partial => {}
     }
     response
 }
 
 /// The answer to what was run.
-pub(crate) fn answered(answer: Answer, profile: StatusProfile, media: Media) -> Whole {
+pub(crate) fn answered(
+    (mut answer, notice): (Answer, Option<Notice>),
+    profile: StatusProfile,
+    media: Media,
+) -> Whole {
     let class = match answer.outcome {
         Outcome::Complete => Class::Complete,
         Outcome::Partial | Outcome::Nothing => Class::Partial,
         Outcome::Refused => Class::Refused,
     };
-    whole(class.status(profile, media), media, answer.body)
+    let Some(notice) = notice else { return whole(class.status(profile, media), media, answer.body) };
+    notice.write(&mut answer.body);
+    let mut response = whole(class.status(profile, media), media, answer.body);
+    notice.tell(response.headers_mut());
+    response
 }
 
 fn whole(status: StatusCode, media: Media, body: Vec<u8>) -> Whole {
@@ -189,7 +219,8 @@ mod tests {
     #[test]
     fn an_outcome_decides_about_the_status() {
         let status = |outcome, profile| {
-            answered(Answer { body: Vec::new(), outcome }, profile, Media::GraphQl).status().as_u16()
+            let answer = (Answer { body: Vec::new(), outcome }, None);
+            answered(answer, profile, Media::GraphQl).status().as_u16()
         };
         assert_eq!(status(Outcome::Complete, StatusProfile::Draft), 200);
         assert_eq!(status(Outcome::Partial, StatusProfile::Draft), 294);

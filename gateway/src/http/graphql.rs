@@ -19,20 +19,21 @@ use http::{HeaderName, Method, Request, StatusCode};
 use hyper::body::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use turnout_control::frontend::Units;
 use turnout_schema::graph::RootKind;
 use turnout_schema::guard::Limits;
 
 use super::answer::{self, Class, Refusal, Whole};
 use super::body::{self, Bounds};
 use super::facts::{self, Ids};
+use super::frontend::{self, Notice, Seat};
 use super::latest::Latest;
 use super::negotiate::{self, Media};
 use super::payload;
 use crate::config::{Config, StatusProfile};
 use crate::execute::fault::Fault;
 use crate::execute::run::{Answer, Operation, Outcome, RequestId, run};
-use crate::generation::{self, Generation};
+use crate::generation::{self, Generation, View};
+use crate::identity::{Caller, Callers, Reader};
 use crate::lineup::{Lineup, Told};
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
@@ -84,6 +85,7 @@ impl Settings {
 pub(crate) struct Graphql {
     settings: Latest<Arc<Settings>>,
     generation: Latest<Option<Arc<Generation>>>,
+    callers: Reader,
     meters: Meters,
     ids: Ids,
     worker: Worker,
@@ -99,15 +101,17 @@ struct Manner {
 impl Graphql {
     pub(crate) fn new(
         (settings, generations): (watch::Receiver<Arc<Settings>>, watch::Receiver<Option<Arc<Generation>>>),
+        callers: &Callers,
         meters: Meters,
-        seed: u64,
+        ids: Ids,
         worker: Worker,
     ) -> Graphql {
         Graphql {
             settings: Latest::of(settings),
             generation: Latest::of(generations),
+            callers: callers.reader(),
             meters,
-            ids: Ids::new(seed, worker),
+            ids,
             worker,
         }
     }
@@ -129,11 +133,16 @@ impl Graphql {
         let manner = Manner { profile: settings.status, media: accepted.unwrap_or(Media::Json) };
         let told = OnceLock::new();
         let mut response = caught(id, manner, async {
-            if let Err(refusal) = admit(&head, accepted) {
-                body::discard(&head, body, BODY_TIMEOUT).await;
-                return Err(refusal);
+            let admitted = admit(&head, accepted);
+            let caller =
+                admitted.and_then(|()| self.callers.caller(&head.headers).map_err(frontend::refused));
+            match caller {
+                Ok(caller) => self.perform((&head, body), &caller, (&settings, id), &told).await,
+                Err(refusal) => {
+                    body::discard(&head, body, BODY_TIMEOUT).await;
+                    Err(refusal)
+                }
             }
-            self.perform((&head, body), &settings, id, &told).await
         })
         .await;
         if let Some(told) = told.into_inner() {
@@ -146,10 +155,10 @@ impl Graphql {
     async fn perform<B>(
         &self,
         (head, body): (&Parts, B),
-        settings: &Settings,
-        id: RequestId,
+        caller: &Caller,
+        (settings, id): (&Settings, RequestId),
         told: &OnceLock<Told>,
-    ) -> Result<Answer, Refusal>
+    ) -> Result<(Answer, Option<Notice>), Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -161,15 +170,18 @@ impl Graphql {
             Refusal::new(Class::Http(StatusCode::BAD_REQUEST), "BAD_USER_INPUT", error.to_string())
         })?;
         let current = self.generation.get();
-        let generation = current.as_deref().ok_or_else(nothing_offered)?;
+        let generation = current.as_deref().ok_or_else(frontend::nothing_offered)?;
         let operation_name = payload.operation_name.as_deref();
         let count = |kind, outcome| self.meters.operation(self.worker, kind, outcome, begun.elapsed());
-        let view = generation.view(None).ok_or_else(nothing_offered)?;
-        let prepared = view.graph.prepare(payload.query, operation_name, &settings.limits);
-        let prepared = prepared.map_err(|faults| {
-            count(None, Outcome::Refused);
-            Refusal::of_document(faults)
-        })?;
+        let seat = Seat::take(generation, caller, |who| self.meters.caller(self.worker, who, &caller.units))?;
+        let view = seat.view;
+        let prepared = match view.graph.prepare(payload.query, operation_name, &settings.limits) {
+            Ok(prepared) => prepared,
+            Err(faults) => {
+                count(None, Outcome::Refused);
+                return Err(seat.refuse(faults));
+            }
+        };
         match prepared.plan.kind {
             RootKind::Query | RootKind::Mutation => {}
             RootKind::Subscription => {
@@ -178,8 +190,7 @@ impl Graphql {
             }
         }
         let mut metadata = facts::metadata(&head.headers, &settings.forward);
-        let units = Units::default();
-        let lineup = Lineup::new(view, &units);
+        let lineup = lineup(view, caller)?;
         lineup.metadata(&mut metadata);
         let operation = Operation {
             view,
@@ -201,8 +212,17 @@ impl Graphql {
             // Nobody else does it for this request.
             let _ = told.set(lineup.told());
         }
-        Ok(answer)
+        Ok((answer, seat.notice))
     }
+}
+
+/// Which versions the caller gets, where an operator has chosen some.
+fn lineup<'a>(view: &'a View, caller: &'a Caller) -> Result<Lineup<'a>, Refusal> {
+    let Some(overrides) = &caller.overrides else { return Ok(Lineup::new(view, &caller.units)) };
+    Lineup::with_overrides(view, &caller.units, &overrides.versions).map_err(|outside| {
+        let fault = Fault::new("FORBIDDEN", format!("the header x-turnout-override: {outside}"));
+        Refusal::of_document(vec![fault])
+    })
 }
 
 /// What is decided before the body is read.
@@ -227,7 +247,7 @@ fn admit(head: &Parts, accepted: Option<Media>) -> Result<(), Refusal> {
 async fn caught(
     id: RequestId,
     manner: Manner,
-    request: impl Future<Output = Result<Answer, Refusal>>,
+    request: impl Future<Output = Result<(Answer, Option<Notice>), Refusal>>,
 ) -> Whole {
     let Manner { profile, media } = manner;
     let named = || format!("{:016x}", id.0);
@@ -284,12 +304,6 @@ fn no_payload(error: &payload::Error) -> Refusal {
     Refusal::new(class, code, error.to_string())
 }
 
-fn nothing_offered() -> Refusal {
-    let message = "there is no graph yet: no registered service offers anything; register one on the admin \
-                   listener, and `turnout service list` shows what is registered";
-    Refusal::new(Class::Http(StatusCode::SERVICE_UNAVAILABLE), "VERSION_UNAVAILABLE", message)
-}
-
 fn streams() -> Refusal {
     let message = "a subscription has many answers and a plain POST has one; WebSocket, server-sent events \
                    and multipart, which carry subscriptions, are not served by this build";
@@ -301,8 +315,11 @@ mod tests {
     use axum::body::Body;
     use http_body_util::BodyExt;
     use serde_json::Value;
+    use turnout_control::frontend::Trust;
 
     use super::*;
+    use crate::clock::Clock;
+    use crate::identity::{self, Edge, Keys, Tokens};
 
     fn graphql() -> Graphql {
         let settings = Settings {
@@ -315,7 +332,12 @@ mod tests {
         };
         let (_, settings) = watch::channel(Arc::new(settings));
         let (_, generations) = watch::channel(None);
-        Graphql::new((settings, generations), Meters::new(), 1, Worker(0))
+        let identity = identity::Settings { trust: Trust::Claims, edge: Edge::Ignored, jwt: None };
+        let (_, identity) = watch::channel(Arc::new(identity));
+        let tokens = Arc::new(Tokens::new(Keys::random()));
+        let (callers, _) = Callers::new(tokens, identity, Clock::start());
+        let ids = Ids::new(1, Worker(0));
+        Graphql::new((settings, generations), &callers, Meters::new(), ids, Worker(0))
     }
 
     fn post(body: Body) -> Request<Body> {
@@ -384,7 +406,7 @@ mod tests {
         let message = body["errors"][0]["message"].as_str().unwrap();
         assert!(message.ends_with("under 00000000000000ff") && !message.contains("for a test"), "{message}");
         let works = caught(RequestId(1), manner, async {
-            Ok(Answer { body: b"{}".to_vec(), outcome: Outcome::Complete })
+            Ok((Answer { body: b"{}".to_vec(), outcome: Outcome::Complete }, None))
         });
         assert_eq!(told(works.await).await, (200, Value::Object(serde_json::Map::new())));
     }

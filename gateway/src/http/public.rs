@@ -17,9 +17,11 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::facts::Ids;
 use super::graphql::{Graphql, Settings};
 use super::health::{self, Health};
 use crate::generation::Generation;
+use crate::identity::Callers;
 use crate::telemetry::Meters;
 use crate::upstream::Worker;
 
@@ -35,6 +37,7 @@ pub struct Public {
     health: Health,
     settings: watch::Receiver<Arc<Settings>>,
     generations: watch::Receiver<Option<Arc<Generation>>>,
+    callers: Callers,
     seed: u64,
     meters: Meters,
 }
@@ -45,16 +48,23 @@ impl Public {
         health: Health,
         settings: watch::Receiver<Arc<Settings>>,
         generations: watch::Receiver<Option<Arc<Generation>>>,
+        callers: Callers,
         meters: Meters,
     ) -> Public {
-        Public { health, settings, generations, meters, seed: rand::random() }
+        Public { health, settings, generations, callers, meters, seed: rand::random() }
     }
 
     /// The part of one worker.
     pub fn front(&self, worker: Worker) -> Front {
         let watched = (self.settings.clone(), self.generations.clone());
         Front {
-            graphql: Arc::new(Graphql::new(watched, self.meters.clone(), self.seed, worker)),
+            graphql: Arc::new(Graphql::new(
+                watched,
+                &self.callers,
+                self.meters.clone(),
+                Ids::new(self.seed, worker),
+                worker,
+            )),
             routes: health::router(self.health.clone()).fallback(missing),
         }
     }

@@ -23,11 +23,12 @@ pub use told::Told;
 pub use trial::{Ended, Trial};
 pub use trials::{Trials, run};
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use http::HeaderValue;
 use turnout_control::frontend::Units;
-use turnout_control::id::FrontendId;
+use turnout_control::id::{FrontendId, ServiceName, Version};
 use turnout_control::policy::{Arm, Choice, Health, Reason};
 use turnout_control::slot::{Slot, Unit};
 
@@ -52,6 +53,16 @@ struct Choosing {
     decided: OnceLock<Picked>,
     /// What is called.
     fixed: OnceLock<Picked>,
+}
+
+/// A version that an operator chose and that the caller's policies do not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{service} {version} is neither the stable version of this frontend nor its candidate")]
+pub struct Outside {
+    /// The service.
+    pub service: ServiceName,
+    /// The version.
+    pub version: Version,
 }
 
 /// What was decided about a service, by which it is chosen.
@@ -86,6 +97,31 @@ impl<'a> Lineup<'a> {
     pub fn new(view: &'a View, units: &'a Units) -> Lineup<'a> {
         let chosen = view.routes.iter().map(|_| Choosing::default()).collect();
         Lineup { view, units, chosen, told: OnceLock::new() }
+    }
+
+    /// With versions that an operator chose, which the view's policies must have. The error: one that they
+    /// have not.
+    pub fn with_overrides(
+        view: &'a View,
+        units: &'a Units,
+        overrides: &BTreeMap<ServiceName, Version>,
+    ) -> Result<Lineup<'a>, Outside> {
+        let lineup = Lineup::new(view, units);
+        for (service, version) in overrides {
+            let outside = || Outside { service: service.clone(), version: version.clone() };
+            let mut routes = view.routes.iter().zip(&lineup.chosen);
+            let found = routes.find(|(route, _)| route.service == *service);
+            let (route, choosing) = found.ok_or_else(outside)?;
+            let tried = route.candidate.as_ref().is_some_and(|(callee, _)| callee.version == *version);
+            let arm = match (route.stable.version == *version, tried) {
+                (true, _) => Arm::Stable,
+                (false, true) => Arm::Candidate,
+                (false, false) => return Err(outside()),
+            };
+            // An operator who asks for a version wants to see how it is, also where its fuse is open.
+            choosing.decided.get_or_init(|| Picked { arm, reason: Reason::Override, slot: None });
+        }
+        Ok(lineup)
     }
 
     /// Who is called for a member of the graph: chosen now, or before. `None` for a member of another graph.

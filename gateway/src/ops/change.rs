@@ -3,6 +3,8 @@
 //!
 //! Descriptions here are what a person reads in a schema browser.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, Result, SimpleObject};
 use turnout_control::audit::{Act, TEXT_BYTES_MAX};
 use turnout_control::decision;
@@ -13,10 +15,12 @@ use turnout_schema::subgraph::Exposure;
 
 use super::check::{self, GraphChange};
 use super::graph::{self, Diagnostic};
+use super::overrides::{self, Override, Wanted};
 use super::service::{self, Expose, Exposed};
 use super::{Facts, fault};
 use crate::exposure::By;
 use crate::http::access::{Caller, Role};
+use crate::identity::Tokens;
 use crate::reconcile::preview::{Asked, Preview};
 
 /// What can be changed.
@@ -71,13 +75,27 @@ impl Mutation {
         let reason = checked_reason(&reason)?;
         decision.perform(facts, actor, reason).await
     }
+
+    /// Gives an operator a token that lets a request reach these versions: as the header `x-turnout-override`,
+    /// and only where the policies of the frontend that it comes from have them, as stable or as candidate.
+    async fn mint_override(
+        &self,
+        ctx: &Context<'_>,
+        lineup: Vec<Wanted>,
+        #[graphql(desc = "Why; for those who read the audit log.")] reason: String,
+        #[graphql(desc = "How long it holds, 1 to 60; 15 when left out.")] minutes: Option<i32>,
+    ) -> Result<Override> {
+        let (facts, actor) = (ctx.data::<Facts>()?, operator(ctx)?);
+        let asked = overrides::Asked::read(&lineup, minutes)?;
+        asked.mint(facts, ctx.data::<Arc<Tokens>>()?, (actor, checked_reason(&reason)?)).await
+    }
 }
 
 /// A decision that may be made, and what it was made by.
 struct Decided {
     service: ServiceName,
     expose: Expose,
-    records: std::sync::Arc<Records>,
+    records: Arc<Records>,
     before: crate::exposure::Holding,
 }
 

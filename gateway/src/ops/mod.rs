@@ -9,6 +9,7 @@ mod check;
 mod done;
 mod fault;
 mod graph;
+mod overrides;
 mod service;
 mod source;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 use crate::exposure::Stated;
 use crate::http::access::Caller;
 use crate::http::body;
+use crate::identity::Tokens;
 use crate::reconcile::{Previews, Published, Report};
 use crate::registry::Registry;
 use crate::registry::audit::Audit;
@@ -84,11 +86,12 @@ impl Facts {
     }
 }
 
-/// Builds the schema.
-pub fn schema(facts: Facts) -> Schema {
+/// Builds the schema. `tokens` sign what operators are given.
+pub fn schema(facts: Facts, tokens: Arc<Tokens>) -> Schema {
     Schema::build(view::Query, change::Mutation, view::Subscription)
         .limit_complexity(view::WEIGHT_MAX)
         .data(facts)
+        .data(tokens)
         .finish()
 }
 

@@ -282,3 +282,34 @@ async fn one_question_holds_the_descriptors_of_one_check() {
     let two = world.ask(&format!("{{ {} {} }}", check("a"), check("b"))).await;
     assert!(two.errors.iter().any(|error| error.message.contains("complex")), "{:?}", two.errors);
 }
+
+#[tokio::test]
+async fn an_override_is_written_down_before_it_is_given() {
+    let world = World::new().await;
+    let ask = |lineup: &str, more: &str| {
+        format!(
+            "mutation {{ mintOverride(lineup: [{lineup}], reason: \"a look at 1.5\" {more}) {{ token expires audit }} }}"
+        )
+    };
+    let catalog = "{ service: \"catalog\", version: \"1.5.0\" }";
+    let done = data(world.ask_as(caller(&[Role::Operate]), &ask(catalog, "")).await);
+    assert_eq!(done["mintOverride"]["audit"], json!("1"));
+    let told = data(world.ask("{ audit { actor verb subject reason } }").await);
+    let entry = json!({ "actor": "night shift", "verb": "override.mint", "subject": "catalog=1.5.0",
+        "reason": "a look at 1.5" });
+    assert_eq!(told["audit"], json!([entry]));
+    for (lineup, more) in [
+        ("", ""),
+        ("{ service: \"catalog\", version: \"latest\" }", ""),
+        (&*format!("{catalog} {catalog}"), ""),
+        (catalog, ", minutes: 0"),
+        (catalog, ", minutes: 61"),
+        (catalog, ", minutes: -5"),
+    ] {
+        let refused = refusal(&world.ask(&ask(lineup, more)).await);
+        assert_eq!(refused.0, "\"BAD_USER_INPUT\"", "{lineup} {more}: {}", refused.1);
+    }
+    let reader = world.ask_as(caller(&[Role::Read]), &ask(catalog, "")).await;
+    assert_eq!(refusal(&reader).0, "\"FORBIDDEN\"");
+    assert_eq!(world.audit.last(10).await.unwrap().len(), 1);
+}

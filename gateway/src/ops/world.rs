@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, File, Sources};
 use crate::exposure::{Public, Stated};
 use crate::http::access::Caller;
+use crate::identity::{Keys, Tokens};
 use crate::lineup::Trials;
 use crate::reconcile::{self, Report};
 use crate::registry::audit::Audit;
@@ -56,7 +57,7 @@ impl World {
         let (reports, graph) = watch::channel(Arc::default());
         let facts = Facts { graph, ..Facts::new(&registry, &published, stated_now) };
         let audit = facts.audit.clone();
-        let schema = super::schema(facts);
+        let schema = super::schema(facts, Arc::new(Tokens::new(Keys::random())));
         World { registry, reports, audit, schema, _stated: stated, _public: public, _directory: directory }
     }
 

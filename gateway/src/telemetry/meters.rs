@@ -13,10 +13,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tonic::Code;
+use turnout_control::frontend::{How, Units};
 use turnout_control::id::{ServiceName, Version};
 use turnout_control::policy::Reason;
 use turnout_schema::graph::RootKind;
 
+use super::audience::{Audience, Named};
 use crate::execute::run::Outcome;
 use crate::upstream::{Worker, code_name};
 
@@ -66,6 +68,7 @@ struct Inner {
     operations: [[Timing; OUTCOMES.len()]; KINDS.len()],
     /// Kept when a version goes: what was counted must not shrink. As many as there ever were versions.
     calls: Mutex<BTreeMap<(ServiceName, Version), Arc<CallMeter>>>,
+    audience: Audience,
 }
 
 /// Counts the calls of one version of a service.
@@ -135,7 +138,23 @@ impl Meters {
     pub fn new() -> Meters {
         let row = || std::array::from_fn(|_| Timing::new());
         let operations = std::array::from_fn(|_| row());
-        Meters(Arc::new(Inner { operations, calls: Mutex::new(BTreeMap::new()) }))
+        let audience = Audience::new();
+        Meters(Arc::new(Inner { operations, calls: Mutex::new(BTreeMap::new()), audience }))
+    }
+
+    /// Counts who calls: as which frontend, how that came, and which units it has.
+    pub fn caller(&self, worker: Worker, named: (Named<'_>, How), units: &Units) {
+        self.0.audience.count(worker, named, units);
+    }
+
+    /// How often callers were taken for which frontend, and how that came.
+    pub(crate) fn frontends(&self) -> Vec<(String, How, u64)> {
+        self.0.audience.requests()
+    }
+
+    /// How often callers had which kind of unit.
+    pub(crate) fn units(&self) -> Vec<(&'static str, u64)> {
+        self.0.audience.units().into()
     }
 
     /// Counts an operation. `kind` is that of its plan; `None` when it came to none.

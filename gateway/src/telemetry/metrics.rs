@@ -213,7 +213,34 @@ impl Metrics {
                 }
             })
             .build();
+        self.export_audience(meters);
         self.registry.register(Box::new(Durations::new(meters.clone())?))
+    }
+
+    fn export_audience(&self, meters: &Meters) {
+        let of = meters.clone();
+        self.meter()
+            .u64_observable_counter("turnout.frontend.requests")
+            .with_description("Operations by frontend and by how the caller came to be taken for it")
+            .with_callback(move |counter| {
+                for (frontend, how, count) in of.frontends() {
+                    let labels = [KeyValue::new("frontend", frontend), KeyValue::new("how", how.as_str())];
+                    counter.observe(count, &labels);
+                }
+            })
+            .build();
+        let of = meters.clone();
+        self.meter()
+            .u64_observable_counter("turnout.frontend.units")
+            .with_description(
+                "Operations by the kind of unit that the caller has; `none` gets stable versions",
+            )
+            .with_callback(move |counter| {
+                for (unit, count) in of.units() {
+                    counter.observe(count, &[KeyValue::new("unit", unit)]);
+                }
+            })
+            .build();
     }
 
     /// Counts how often the configuration was read anew.

@@ -4,10 +4,12 @@
 //! read by Prometheus at `/metrics`. With `OTEL_EXPORTER_OTLP_ENDPOINT` set, traces and the same metrics
 //! are also sent out over OTLP; the exporters read the other `OTEL_*` variables themselves.
 
+mod audience;
 mod meters;
 mod metrics;
 mod rollouts;
 
+pub use audience::Named;
 pub use meters::{CallMeter, Meters, Uses};
 pub use metrics::Metrics;
 

@@ -9,12 +9,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use turnout::config::{Sources, read};
+use turnout::clock::Clock;
+use turnout::config::{Config, Sources, read};
 use turnout::generation::Generation;
 use turnout::http::graphql::Settings;
 use turnout::http::health::Health;
 use turnout::http::listener::Ending;
 use turnout::http::public::Public;
+use turnout::identity::{self, Callers, Keys, Tokens};
 use turnout::worker::{self, Serving, Threads, Workers};
 
 use turnout::rollout::Pulse;
@@ -42,7 +44,7 @@ fn open(gateway: &Gateway, threads: Threads) -> Port {
     let (_, settings) = watch::channel(Arc::new(Settings::of(&config)));
     let (generations, newest) = watch::channel(None);
     let serving = Serving {
-        public: Public::new(health, settings, newest, Meters::new()),
+        public: Public::new(health, settings, newest, callers(&config), Meters::new()),
         connections: TaskTracker::new(),
         background: TaskTracker::new(),
         ending,
@@ -51,6 +53,12 @@ fn open(gateway: &Gateway, threads: Threads) -> Port {
     let address = sockets[0].local_addr().unwrap();
     let workers = worker::start(threads, sockets, &serving).unwrap();
     Port { address, serving, workers, generations }
+}
+
+/// Callers whom nobody knows.
+fn callers(config: &Config) -> Callers {
+    let (_, settings) = watch::channel(Arc::new(identity::Settings::of(config)));
+    Callers::new(Arc::new(Tokens::new(Keys::random())), settings, Clock::start()).0
 }
 
 impl Port {

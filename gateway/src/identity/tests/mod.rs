@@ -1,0 +1,5 @@
+//! Callers as their headers make them.
+
+mod bearer;
+mod reading;
+mod refreshing;

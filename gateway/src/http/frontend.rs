@@ -141,6 +141,10 @@ fn missing(view: &View) -> impl Iterator<Item = Value> {
         Unrouted::Unsatisfied(_) | Unrouted::Undecided => {
             Some(json!({ "service": service.as_str(), "why": why.to_string() }))
         }
+        // The rest of it is for operators.
+        Unrouted::Unserved(version, _) => {
+            Some(json!({ "service": service.as_str(), "why": format!("{version} cannot be served") }))
+        }
     })
 }
 

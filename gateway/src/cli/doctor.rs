@@ -409,19 +409,23 @@ mod tests {
             ],
         });
         expect![[r#"
-            ok    gateway  http://127.0.0.1:4001 answers, version 0.1.0, up for 62 s
-            fail  source   shop-etcd has not been heard for 73 s: connection refused
-                           help: What it said last goes on to hold. Bring the source back; nothing else needs to be done.
-            ok    source   turnout is live with 12 entries
-            warn  source   wild is live with 1 entry, of which 1 cannot be read
-                           /wild/a: No JSON. Mend it.
-                           help: What such an entry said before goes on to hold. The operators' API names all: `sources { unreadable { key why { message } } }`.
-            ok    leader   gateway-2
-            warn  graph    generation 3 with 2 services; 1 error about what is left out
-                           help: `turnout service list` counts them, `turnout service show NAME` tells them.
-            fail  service  orders 2.2.1 is in the graph, and no instance of it is up
-                           help: Its fields answer VERSION_UNAVAILABLE until one registers.
+            ok    gateway   http://127.0.0.1:4001 answers, version 0.1.0, up for 62 s
+            fail  source    shop-etcd has not been heard for 73 s: connection refused
+                            help: What it said last goes on to hold. Bring the source back; nothing else needs to be done.
+            ok    source    turnout is live with 12 entries
+            warn  source    wild is live with 1 entry, of which 1 cannot be read
+                            /wild/a: No JSON. Mend it.
+                            help: What such an entry said before goes on to hold. The operators' API names all: `sources { unreadable { key why { message } } }`.
+            ok    leader    gateway-2
+            warn  graph     generation 3 with 2 services; 1 error about what is left out
+                            help: `turnout service list` counts them, `turnout service show NAME` tells them.
+            fail  service   orders 2.2.1 is in the graph, and no instance of it is up
+                            help: Its fields answer VERSION_UNAVAILABLE until one registers.
             ok    frontend  1 published
+            fail  frontend  web@2.4.1: No version of math satisfies ^2.
+                            help: Register a version that its pin means, or publish it with another pin.
+            warn  frontend  web@2.5.0 waits to be published: error: x
+                            help: `turnout frontend show NAME` tells all of it.
         "#]].assert_eq(&page(&gateway(&answer, "http://127.0.0.1:4001"), Paint::Plain));
     }
 

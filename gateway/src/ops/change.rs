@@ -119,6 +119,7 @@ impl Mutation {
         frontend::publish(ctx.data()?, asked, by).await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     /// Retires a frontend version: nobody gets it any more. Refused while a rule leads to it.
     async fn retire_frontend(
         &self,

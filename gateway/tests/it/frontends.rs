@@ -22,7 +22,7 @@ struct World {
     gateway: Gateway,
 }
 
-const HOME: &str = "query Home { products(pageSize: 3) { products { id name } } }\n";
+const HOME: &str = "query Home { products(pageSize: 3) { products { id title } } }\n";
 
 fn put(root: &Path, path: &str, text: &str) {
     let place = root.join(path);

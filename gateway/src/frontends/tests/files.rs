@@ -98,6 +98,7 @@ fn a_manifest_says_what_a_version_was_built_for() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "what is told of many mistakes is long")]
 fn every_mistake_in_a_manifest_is_told_with_its_place() {
     check_manifest(
         "app: wob\nversion: 2.5\nstate: actve\npins:\n  catalog: latest\n  orders: ^1 || ^2\n  bad name: ^1\n  users: { rnge: ^1 }\n\
@@ -320,6 +321,7 @@ fn an_app_says_who_gets_which_version() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "what is told of many mistakes is long")]
 fn every_mistake_in_an_app_is_told_with_its_place() {
     check_app(
         "app: shop\ndefault: newest\nrules:\n  - { to: 2.5.0 }\n  - { to: 2.5.0, customers: [], segment: a }\n  - { to: 2.5.0, percent: 101 }\n\

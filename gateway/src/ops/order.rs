@@ -118,7 +118,7 @@ impl Decision {
         }
         match rollout.takes(&self.wanted("judged")) {
             Ok(()) => Ok(()),
-            Err(why) => refuse(format!("to {}: {why}", rollout.to)),
+            Err(why) => Err(fault::conflict(format!("{}: {why}", name(rollout)))),
         }
     }
 

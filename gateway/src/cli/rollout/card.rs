@@ -33,7 +33,10 @@ pub(super) fn page(rollout: &Value, paint: Paint) -> String {
     ));
     page.push_str(&gateways(rollout));
     if rollout["retries"].as_u64().is_some_and(|retries| retries > 0) {
-        page.push_str(&format!("  attempt   {}: harm is believed sooner each time\n", attempt(rollout)));
+        page.push_str(&format!(
+            "  attempt   {}: each one needs twice the evidence, for harm and for safety\n",
+            attempt(rollout)
+        ));
     }
     if rollout["migrates"] == true {
         page.push_str("  data      it writes data that the stable version may not be able to read\n");
@@ -284,7 +287,7 @@ pub(super) mod tests {
         held["migrates"] = json!(true);
         let page = page(&held, Paint::Plain);
         for line in [
-            "  attempt   3: harm is believed sooner each time\n",
+            "  attempt   3: each one needs twice the evidence, for harm and for safety\n",
             "  data      it writes data that the stable version may not be able to read\n",
             "  needs     resume it\n",
             "  ordered   promote: waits for the gateway that leads\n",

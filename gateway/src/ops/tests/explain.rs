@@ -165,7 +165,7 @@ async fn the_frontend_is_the_one_that_rules_assign_unless_it_is_named() {
 async fn an_operation_is_told_with_its_calls_and_the_services_that_it_touches() {
     let (world, _) = world().await;
     let told = explain(&world, "unit: \"user:1\", document: \"{ order(id: \\\"1\\\") { id } }\"").await;
-    assert_eq!(told["plan"], "orders.GetOrder");
+    assert_eq!(told["plan"], "orders.GetOrder(id: \"1\")");
     let services: Vec<&Value> =
         told["services"].as_array().unwrap().iter().map(|one| &one["service"]).collect();
     assert_eq!(services, ["orders"]);

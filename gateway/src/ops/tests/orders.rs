@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use turnout_control::audit;
 use turnout_control::id::Timestamp;
+use turnout_control::records::Change;
 use turnout_control::rollout::{
     self, Consent, Dwelling, Hold, Order, Pending, Regression, Rollout, Shifts, State,
 };
@@ -107,7 +108,10 @@ async fn a_tick_of_the_leader_is_no_reason_to_refuse() {
                 return;
             }
             now.history = vec![(Timestamp(tick), "tick".to_owned())];
-            world.write(key, Some(now.write())).await;
+            let expected = [(key.clone(), records.seen(&key))].into();
+            let writes = [(key, Some(now.write().into()))].into();
+            // The order may come between: then the leader reads again.
+            let _told_again = world.registry.store.change(Change { expected, writes }).await;
         }
     };
     let hold = order("HOLD", "");

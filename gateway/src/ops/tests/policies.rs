@@ -147,7 +147,7 @@ async fn a_candidate_is_weighed_by_hand_seen_by_all_and_taken_back() {
     let set_now = done(world.ask(&set("", change, "")).await);
     assert_eq!(set_now["audit"], "1");
     assert_eq!(set_now["differences"], json!(["candidate was none, is 1.5.0 at 5 %"]));
-    assert_eq!(set_now["inverse"], "turnout policy set catalog --major 1 --clear");
+    assert_eq!(set_now["inverse"], "turnout policy set catalog --major 1 --clear --stable 1.4.0");
     let capped = done(world.ask(&set("frontend: \"web@2.4.1\"", "capPpm: 0", "")).await);
     assert_eq!(capped["after"]["capPpm"], 0);
 

@@ -447,17 +447,23 @@ async fn a_version_is_created_published_shown_and_retired_by_commands() {
     assert!(run(&["frontend", "stale"]).await.out.contains("web@2.6.0"));
     assert!(run(&["frontend", "schema", "any@0.0.0"]).await.out.contains("type Query"));
 
-    put(
-        theirs.path(),
-        "web/app.yaml",
-        "app: web\ndefault: 2.4.1\nrules: [{ to: 2.6.0, customers: [acme] }]\n",
-    );
+    led_to_retired_and_taken_back(&admin, theirs.path()).await;
+    let unreachable = turnout("http://127.0.0.1:9", &["frontend", "list"]).await;
+    assert_eq!(unreachable.code, 3);
+    world.gateway.stop().await;
+}
+
+/// Who is led to a version keeps it from being retired.
+async fn led_to_retired_and_taken_back(admin: &str, theirs: &Path) {
+    let dir = theirs.display().to_string();
+    let run = async |arguments: &[&str]| turnout(admin, arguments).await;
+    put(theirs, "web/app.yaml", "app: web\ndefault: 2.4.1\nrules: [{ to: 2.6.0, customers: [acme] }]\n");
     let led = run(&["frontend", "publish", "web", "--dir", &dir, "--reason", "acme asked"]).await;
     assert!(led.code == 0 && led.out.contains("1. 2.6.0: customers acme"), "{} {}", led.out, led.err);
     let retire = ["frontend", "retire", "web@2.6.0", "--reason", "done"];
     let refused = run(&retire).await;
     assert!(refused.code == 2 && refused.err.contains("rule 1 of web leads to web@2.6.0"), "{}", refused.err);
-    put(theirs.path(), "web/app.yaml", APP);
+    put(theirs, "web/app.yaml", APP);
     assert_eq!(run(&["frontend", "publish", "web", "--dir", &dir, "--reason", "over"]).await.code, 0);
     let retired = run(&retire).await;
     assert!(retired.code == 0 && retired.out.contains("--state preview"), "{} {}", retired.out, retired.err);
@@ -474,7 +480,4 @@ async fn a_version_is_created_published_shown_and_retired_by_commands() {
     ])
     .await;
     assert!(back.code == 0 && back.out.contains("is preview"), "{} {}", back.out, back.err);
-    let unreachable = turnout("http://127.0.0.1:9", &["frontend", "list"]).await;
-    assert_eq!(unreachable.code, 3);
-    world.gateway.stop().await;
 }

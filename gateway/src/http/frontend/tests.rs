@@ -307,8 +307,8 @@ async fn an_override_reaches_what_the_policies_have_and_nothing_else() {
         lineup.map(|lineup| lineup.choose(0).map(|chosen| (chosen.arm, chosen.reason)).unwrap())
     };
     assert_eq!(chosen("1.4.0"), Ok((Arm::Stable, Reason::Override)));
-    // Nobody of it is there, and it was not called yet.
-    assert_eq!(chosen("1.5.0"), Ok((Arm::Stable, Reason::Fallback)));
+    // Nobody of it is there: who asks for a version gets it or an error, and no other version.
+    assert_eq!(chosen("1.5.0"), Ok((Arm::Candidate, Reason::Override)));
     let expected = "catalog 1.6.0 is neither the stable version of this frontend nor its candidate";
     assert_eq!(chosen("1.6.0").unwrap_err().to_string(), expected);
 

@@ -19,6 +19,9 @@ use crate::lineup::{Lineup, Trials};
 use crate::telemetry::Meters;
 use crate::upstream::fleet::Fleet;
 
+/// Whoever is no published frontend.
+const ANY: &str = "frontend: \"any@0.0.0\",";
+
 fn policy() -> Policy {
     let candidate = Candidate {
         version: "1.5.0".parse().unwrap(),
@@ -104,7 +107,7 @@ async fn scenario_25_explanations_agree_with_the_lineup_of_a_thousand_units() {
         let units = Units { person: Some(unit.clone()), ..Units::default() };
         let lineup = Lineup::new(view, &units);
         let chosen = lineup.choose(member).unwrap();
-        let told = explain(&world, &format!("unit: \"{unit}\", services: [\"catalog\"]")).await;
+        let told = explain(&world, &format!("{ANY} unit: \"{unit}\", services: [\"catalog\"]")).await;
         let told = &told["services"][0];
         assert_eq!(told["version"], json!(chosen.callee.version.to_string()), "{unit}");
         assert_eq!(told["reason"], json!(chosen.reason.as_str()), "{unit}");
@@ -128,7 +131,7 @@ async fn when_a_unit_would_turn_is_told_by_the_steps_of_the_rollout() {
         (between(300_000, 500_000), "(step 4 of 4)"),
         (between(600_000, 1_000_000), "until 1.5.0 is promoted: no step reaches"),
     ] {
-        let told = explain(&world, &format!("unit: \"user:{id}\", services: [\"catalog\"]")).await;
+        let told = explain(&world, &format!("{ANY} unit: \"user:{id}\", services: [\"catalog\"]")).await;
         let until = told["services"][0]["until"].as_str().unwrap().to_owned();
         assert!(until.contains(expected), "{until}");
     }
@@ -136,7 +139,7 @@ async fn when_a_unit_would_turn_is_told_by_the_steps_of_the_rollout() {
         ("unit: \"user:denied\"", "DENY", "until 1.5.0 is promoted"),
         ("", "NO_UNIT", "until 1.5.0 is promoted"),
     ] {
-        let told = explain(&world, &format!("{unit} services: [\"catalog\"]")).await;
+        let told = explain(&world, &format!("{ANY} {unit} services: [\"catalog\"]")).await;
         let told = &told["services"][0];
         assert_eq!((&told["reason"], &told["until"]), (&json!(reason), &json!(until)), "{told}");
     }
@@ -147,7 +150,6 @@ async fn the_frontend_is_the_one_that_rules_assign_unless_it_is_named() {
     let (world, _) = world().await;
     for (caller, frontend, because) in [
         ("segments: [\"beta\"]", "web@2.4.1", "rule 1 of web gives 2.4.1 to the segment beta"),
-        ("unit: \"user:1\"", "any@0.0.0", "no frontend is published that it could be"),
         ("frontend: \"web@2.4.1\"", "web@2.4.1", "it was asked about"),
         ("frontend: \"any@0.0.0\"", "any@0.0.0", "it was asked about"),
         (
@@ -159,12 +161,19 @@ async fn the_frontend_is_the_one_that_rules_assign_unless_it_is_named() {
         let told = explain(&world, caller).await;
         assert_eq!((&told["frontend"], &told["because"]), (&json!(frontend), &json!(because)), "{caller}");
     }
+    // The default is not published, so whoever no rule means is refused, as a request is.
+    let (_, message) = refusal(&world.ask("{ explain(caller: { unit: \"user:1\" }) { frontend } }").await);
+    assert!(message.starts_with("the version that this caller is assigned is not published"), "{message}");
 }
 
 #[tokio::test]
 async fn an_operation_is_told_with_its_calls_and_the_services_that_it_touches() {
     let (world, _) = world().await;
-    let told = explain(&world, "unit: \"user:1\", document: \"{ order(id: \\\"1\\\") { id } }\"").await;
+    let told = explain(
+        &world,
+        &format!("{ANY} unit: \"user:1\", document: \"{{ order(id: \\\"1\\\") {{ id }} }}\""),
+    )
+    .await;
     assert_eq!(told["plan"], "orders.GetOrder(id: \"1\")");
     let services: Vec<&Value> =
         told["services"].as_array().unwrap().iter().map(|one| &one["service"]).collect();
@@ -175,7 +184,7 @@ async fn an_operation_is_told_with_its_calls_and_the_services_that_it_touches() 
         ("services: [\"users\"]", "the frontend does not see a service users"),
         ("unit: \"robot:1\"", "unit must begin with"),
     ] {
-        let question = format!("{{ explain(caller: {{ {caller} }}) {{ frontend }} }}");
+        let question = format!("{{ explain(caller: {{ {ANY} {caller} }}) {{ frontend }} }}");
         let (_, message) = refusal(&world.ask(&question).await);
         assert!(message.contains(expected), "{caller}: {message}");
     }

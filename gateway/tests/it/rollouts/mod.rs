@@ -107,7 +107,6 @@ impl Site {
 
 /// Scenario 6, the leader's half: three gateways, a candidate that fails half of its calls.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "what was measured is told")]
 async fn scenario_06_a_candidate_that_fails_half_of_its_calls_is_rolled_back_within_30_s() {
     let _one = ONE.lock().await;
     let Some(mut site) = Site::start(3, "").await else { return };
@@ -133,7 +132,6 @@ async fn scenario_06_a_candidate_that_fails_half_of_its_calls_is_rolled_back_wit
 
 /// Scenario 6, the fuse alone: no rollout, so no leader has anything to decide.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "what was measured is told")]
 async fn scenario_06_the_fuse_alone_takes_a_broken_candidate_out_within_3_s() {
     let _one = ONE.lock().await;
     let data = tempfile::tempdir().unwrap();
@@ -274,7 +272,6 @@ fn frontends(directory: &std::path::Path) {
 
 /// Scenario 4: 30 % for one frontend and nothing for the other, over 20 000 requests.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "what was measured is told")]
 async fn scenario_04_each_frontend_has_its_share_within_one_percent() {
     let _one = ONE.lock().await;
     let data = tempfile::tempdir().unwrap();

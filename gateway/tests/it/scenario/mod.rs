@@ -3,8 +3,8 @@
 //! Each file under `tests/scenarios` is run against a gateway of its own, with its services served over real
 //! gRPC from what the document says they answer. `CONTRIBUTING.md` says how such a document is written.
 
-mod document;
-mod service;
+pub(crate) mod document;
+pub(crate) mod service;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

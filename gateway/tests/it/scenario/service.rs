@@ -34,13 +34,19 @@ struct State {
     pool: DescriptorPool,
     replies: Vec<Reply>,
     calls: Mutex<Vec<String>>,
+    metadata: Mutex<Vec<HeaderMap>>,
 }
 
 impl Service {
     pub(crate) async fn start(described: &Described, replies: &[Reply]) -> Service {
         let descriptors = compile(described);
         let pool = DescriptorPool::decode(&descriptors[..]).unwrap();
-        let state = Arc::new(State { pool, replies: replies.to_vec(), calls: Mutex::default() });
+        let state = Arc::new(State {
+            pool,
+            replies: replies.to_vec(),
+            calls: Mutex::default(),
+            metadata: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -53,7 +59,13 @@ impl Service {
         self.state.calls.lock().unwrap().clone()
     }
 
+    /// What came along with them.
+    pub(crate) fn metadata(&self) -> Vec<HeaderMap> {
+        self.state.metadata.lock().unwrap().clone()
+    }
+
     pub(crate) fn forget(&self) {
+        self.state.metadata.lock().unwrap().clear();
         self.state.calls.lock().unwrap().clear();
     }
 }
@@ -108,6 +120,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 impl State {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().trim_start_matches('/').to_owned();
+        self.metadata.lock().unwrap().push(request.headers().clone());
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let Some(method) = self.method(&path) else { return failed("UNIMPLEMENTED", &path, &[]) };
         let message = DynamicMessage::decode(method.input(), &body[5..]).unwrap();

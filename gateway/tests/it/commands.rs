@@ -331,3 +331,74 @@ async fn tokens_decide_who_may_open_a_service_and_the_file_goes_before_them() {
     assert_eq!((ill.code, &ill.json()[0]["verdict"]), (1, &json!("fail")), "{}", ill.out);
     app.stop(std::future::pending()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_that_waits_is_shown_explained_and_turned_away() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = [("expose", "all"), ("on_new_version", "hold"), ("rollouts.tick", "1s")];
+    let gateway = Gateway::start_with(data.path(), &settings).await;
+    let admin = gateway.admin();
+    let nothing = turnout(&admin, &["rollout", "list"]).await;
+    assert!(nothing.code == 0 && nothing.out.starts_with("There was no rollout yet"), "{}", nothing.out);
+    register(&gateway, "orders", &orders(GET, FIELDS)).await;
+    wait_for(&gateway, &["orders"]).await;
+    let digest = gateway.store(&orders(GET, "string id = 1; int32 total = 2; string note = 3;")).await;
+    let answer = gateway.put(&instance("orders", "b"), body("1.1.0", &digest).to_string()).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+
+    let mut waiting = Value::Null;
+    for _ in 0..200 {
+        waiting = turnout(&admin, &["rollout", "list", "-o", "json"]).await.json();
+        if waiting[0]["state"] == "PENDING" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!((&waiting[0]["to"], &waiting[0]["needs"]), (&json!("1.1.0"), &json!("start it")), "{waiting}");
+    let card = turnout(&admin, &["rollout", "get", "orders"]).await;
+    assert!(card.code == 0 && card.out.starts_with("orders 1.0.0 -> 1.1.0   pending"), "{}", card.out);
+    let policies = turnout(&admin, &["policy", "get", "orders", "-o", "json"]).await.json();
+    assert_eq!(policies["decided"][0]["stable"], "1.0.0", "{policies}");
+    let explained = turnout(&admin, &["explain", "--unit", "user:42", "-o", "json"]).await.json();
+    assert_eq!(explained["services"][0]["version"], "1.0.0", "{explained}");
+
+    let tried = ["rollout", "start", "orders", "--dry-run", "--unit", "user:42"];
+    let tried = turnout(&admin, &tried).await;
+    assert!(tried.code == 0 && tried.out.contains("orders 1.0.0 -> 1.1.0"), "{}{}", tried.out, tried.err);
+    let cases: [(&[&str], i32, &str); 8] = [
+        (
+            &["policy", "set", "orders", "--stable", "1.1.0", "--reason", "x"],
+            2,
+            "turnout rollout hold|advance",
+        ),
+        (&["policy", "set", "orders", "--weight", "NaN%", "--reason", "x"], 2, "is no number from 0 to 100"),
+        (&["policy", "set", "orders", "--weight", "100.1%", "--reason", "x"], 2, "is more than 100 %"),
+        (&["policy", "set", "orders", "--kill"], 2, "--reason"),
+        (&["policy", "set", "orders", "--reason", "x"], 2, "nothing is named that should change"),
+        (&["rollout", "get", "users"], 1, "there was never a rollout of users"),
+        (&["rollout", "advance", "orders", "--reason", "x"], 2, "start it first"),
+        (&["rollout", "wait", "orders", "--timeout", "1s"], 1, "It needs somebody: start it."),
+    ];
+    for (arguments, code, way) in cases {
+        let said = turnout(&admin, arguments).await;
+        assert_eq!(said.code, code, "{arguments:?}: {}{}", said.out, said.err);
+        assert!(said.err.contains(way), "{arguments:?}: {}", said.err);
+    }
+
+    let back = turnout(&admin, &["rollout", "rollback", "orders", "--reason", "not now"]).await;
+    assert_eq!(back.code, 0, "{}{}", back.out, back.err);
+    let ended = turnout(&admin, &["rollout", "wait", "orders@1.1.0", "--timeout", "30s"]).await;
+    assert!(
+        ended.code == 1 && ended.err.contains("an operator wanted it: not now"),
+        "{}{}",
+        ended.out,
+        ended.err
+    );
+    let watched = turnout(&admin, &["rollout", "get", "orders", "-w"]).await;
+    assert!(watched.code == 0 && watched.out.contains("orders@1.1.0 rolled back"), "{}", watched.out);
+    let late = turnout(&admin, &["rollout", "promote", "orders", "--reason", "late"]).await;
+    assert!(late.code == 2 && late.err.contains("start it again"), "{}", late.err);
+    let stable = turnout(&admin, &["rollout", "wait", "orders@1.0.0", "--timeout", "5s"]).await;
+    assert!(stable.code == 0 && stable.out.contains("needed no rollout"), "{}{}", stable.out, stable.err);
+    gateway.stop().await;
+}

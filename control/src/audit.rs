@@ -76,9 +76,10 @@ pub fn key(sequence: u64) -> Key {
     Key::new(Kind::Audit, &format!("{sequence:020}")).expect("digits make a name")
 }
 
-/// The place of an entry, by its key.
+/// The place of an entry, by its key. Places begin at 1, and each has one key: others, which any client of the
+/// store may write, are of no entry.
 pub fn sequence(key: &Key) -> Option<u64> {
-    key.name().parse().ok().filter(|_| key.kind == Kind::Audit)
+    key.name().parse().ok().filter(|place| *place > 0 && *key == self::key(*place))
 }
 
 impl Entry {

@@ -54,7 +54,8 @@ impl Audit {
         let mut attempt = 1;
         loop {
             let tail = self.tail().await?;
-            let sequence = tail.sequence + 1;
+            // One at the last place that there is leaves none: a conflict, and not a chain that begins anew.
+            let sequence = tail.sequence.saturating_add(1);
             let entry = Entry { sequence, at: self.clock.now(), act: act.clone(), previous: tail.digest };
             let (key, bytes) = (audit::key(sequence), entry.encode());
             let digest = Digest::of(&bytes);
@@ -108,7 +109,7 @@ impl Audit {
             match self.after(at, 1).await?.pop() {
                 Some((sequence, record)) => {
                     low = Tail { sequence, digest: Some(Digest::of(&record.value)) };
-                    ahead = (ahead * 2).max(1);
+                    ahead = ahead.saturating_mul(2).max(1);
                 }
                 None => high = Some(at),
             }
@@ -117,11 +118,24 @@ impl Audit {
         Ok(low)
     }
 
+    /// The entries after this one, the first of them first. What else somebody wrote between them is passed
+    /// over.
     async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, Record)>, Error> {
-        let after = (sequence > 0).then(|| audit::key(sequence));
-        let found: BTreeMap<Key, Record> = self.store.read(Kind::Audit, after, limit).await?;
-        let place = |(key, record)| Some((audit::sequence(&key)?, record));
-        Ok(found.into_iter().filter_map(place).collect())
+        let mut after = audit::key(sequence);
+        let mut entries = Vec::new();
+        loop {
+            let found: BTreeMap<Key, Record> = self.store.read(Kind::Audit, Some(after), limit).await?;
+            let ends = found.len() < limit;
+            let last = found.last_key_value().map(|(key, _)| key.clone());
+            let place = |(key, record)| Some((audit::sequence(&key)?, record));
+            entries.extend(found.into_iter().filter_map(place));
+            match last {
+                Some(last) if !ends && entries.len() < limit => after = last,
+                _ => break,
+            }
+        }
+        entries.truncate(limit);
+        Ok(entries)
     }
 
     fn remember(&self, tail: Tail) {

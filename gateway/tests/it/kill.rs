@@ -18,8 +18,10 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use turnout::clock::Clock;
+use turnout::registry::audit::Audit;
 use turnout::registry::embedded;
-use turnout_control::records::{Change, Expected, Key};
+use turnout_control::audit::{self, Act};
+use turnout_control::records::{Change, Key};
 use turnout_schema::Digest;
 
 use crate::gateway::shop;
@@ -223,22 +225,36 @@ fn start(data: &Path) -> Turnout {
     Turnout::of(command)
 }
 
-/// Opens the file as the next process would, and writes records that the rounds after must find.
+/// Opens the file as the next process would, writes a record that the rounds after must find, and looks at
+/// the chain of all that was written: the gateways that were killed wrote to it too, about their rollouts.
 async fn keep_records(data: &Path, round: u32) {
     let registry = embedded::alone(data, Clock::start(), Duration::from_secs(60)).unwrap();
     let key: Key = "policy/kill".parse().unwrap();
     let records = registry.store.records().borrow().clone();
     let before = records.get(&key).map(|record| String::from_utf8(record.value.to_vec()).unwrap());
     assert_eq!(before, round.checked_sub(3).map(|last| format!("round {last}")));
-    let entry: Key = format!("audit/{round:020}").parse().unwrap();
-    let writes = [(key.clone(), format!("round {round}")), (entry.clone(), format!("opened in {round}"))];
     let change = Change {
-        expected: [(key.clone(), records.seen(&key)), (entry, Expected::Absent)].into(),
-        writes: writes.into_iter().map(|(key, value)| (key, Some(value.into_bytes().into()))).collect(),
+        expected: [(key.clone(), records.seen(&key))].into(),
+        writes: [(key, Some(format!("round {round}").into_bytes().into()))].into(),
     };
-    assert!(registry.store.change(change).await.unwrap() > records.revision);
-    let audit = registry.store.read(turnout_control::records::Kind::Audit, None, 1000).await.unwrap();
-    assert_eq!(audit.len(), usize::try_from(round / 3).unwrap() + 1);
+    let act = Act {
+        actor: "test".to_owned(),
+        verb: "open".to_owned(),
+        subject: "policy/kill".to_owned(),
+        before: None,
+        after: None,
+        reason: format!("round {round}"),
+        inverse: String::new(),
+    };
+    let audit = Audit::new(registry.store.clone(), Clock::start());
+    assert!(audit.change(change, act).await.unwrap().revision > records.revision);
+    let entries = audit.last(100_000).await.unwrap();
+    audit::verify(entries.iter().map(|(at, record)| (*at, &*record.value))).unwrap();
+    assert_eq!(entries.first().unwrap().0, 1, "the chain is whole");
+    let acts = entries.iter().map(|(_, record)| audit::Entry::decode(&record.value).unwrap().act);
+    let opened: Vec<String> = acts.filter(|act| act.verb == "open").map(|act| act.reason).collect();
+    let expected: Vec<String> = (0..=round).step_by(3).map(|round| format!("round {round}")).collect();
+    assert_eq!(opened, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 use etcd_client::{
     Compare, CompareOp, Permission, PermissionType, PutOptions, RoleRevokePermissionOptions, Txn, TxnOp,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use turnout::clock::Clock;
 use turnout::config::{ClientCertificate, Login, Secret, TlsConfig};
 use turnout::registry::etcd::{Cluster, Contact, Error, Outcome, Reading};
@@ -147,20 +151,52 @@ async fn etcd_may_be_away_at_the_start_and_comes_later() {
     }
 }
 
+/// Stands before a member, takes everything to it, and takes back what it says while that is open. The port.
+async fn one_way(member: &str, open: watch::Receiver<bool>, tasks: &mut JoinSet<()>) -> u16 {
+    let member = member.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut asks, mut hears) = client.into_split();
+            let (mut says, mut takes) = TcpStream::connect(&member).await.unwrap().into_split();
+            let mut open = open.clone();
+            connections.spawn(async move {
+                let back = async {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = says.read(&mut buffer).await {
+                        let opened = open.wait_for(|open| *open).await.is_ok();
+                        if !opened || hears.write_all(&buffer[..read]).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                let _ = tokio::join!(tokio::io::copy(&mut asks, &mut takes), back);
+            });
+        }
+    });
+    port
+}
+
 #[tokio::test]
 async fn a_write_that_got_no_answer_may_have_happened() {
     let Some(etcd) = Etcd::one().await else { return };
-    let cluster = cluster(&etcd, None);
-    cluster.txn(write("/turnout/x", "1")).await.unwrap();
-    etcd.freeze(0);
+    let (tells, open) = watch::channel(true);
+    let mut tasks = JoinSet::new();
+    let port = one_way(&etcd.endpoints()[0], open, &mut tasks).await;
+    let endpoints = vec![format!("http://127.0.0.1:{port}")];
+    let contact = Contact { endpoints, tls: TlsConfig { ca: None, client: None }, login: None };
+    let cut = Arc::new(Cluster::new(contact, Clock::start()));
+    cut.txn(write("/turnout/x", "1")).await.unwrap();
+    tells.send_replace(false);
     let begun = Instant::now();
-    let error = cluster.txn(write("/turnout/x", "2")).await.unwrap_err();
+    let error = cut.txn(write("/turnout/x", "2")).await.unwrap_err();
     assert!(matches!(error, Error::Unanswered { .. }), "{error}");
     assert_eq!(error.outcome(), Outcome::Unknown);
     assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
-    etcd.thaw(0);
-    etcd.ready(0).await;
-    assert_eq!(cluster.get("/turnout/x", Reading::Agreed).await.unwrap().0.unwrap().value, b"2");
+    let whole = cluster(&etcd, None);
+    assert_eq!(whole.get("/turnout/x", Reading::Agreed).await.unwrap().0.unwrap().value, b"2");
 }
 
 #[tokio::test]

@@ -126,7 +126,8 @@ async fn a_service_that_fails_is_not_asked_much_more_often_than_callers_ask() {
     for server in &world.servers[..2] {
         assert!(server.counters().started() <= most, "{:?}: {:?}", server.fault(), server.counters());
     }
-    assert!(down.iter().all(|seen| code(seen) == "UNAVAILABLE"));
+    let other: Vec<String> = down.iter().map(code).filter(|code| code != "UNAVAILABLE").collect();
+    assert!(other.is_empty(), "{} of {}: {other:?}", other.len(), down.len());
     assert!(percentile(&down, 90) < LATE, "{:?}", percentile(&down, 90));
 
     let before = world.servers[0].counters().started();

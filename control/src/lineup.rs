@@ -160,6 +160,17 @@ pub fn choices(service: &Service) -> Vec<Choice<'_>> {
     choices
 }
 
+/// The versions that callers may be given whose pins demand them, by rank: those that somebody runs, those that
+/// nobody runs now, and, for who was built for nothing else, those that were rolled back.
+pub fn demanded(service: &Service, rolled_back: &BTreeSet<Version>) -> [BTreeSet<Version>; 3] {
+    let mut ranks = [const { BTreeSet::new() }; 3];
+    for choice in choices(service) {
+        let rank = if rolled_back.contains(choice.version) { 2 } else { usize::from(!choice.runs) };
+        ranks[rank].insert(choice.version.clone());
+    }
+    ranks
+}
+
 /// The versions that run and whose descriptors nobody named, lowest first.
 pub fn undescribed(service: &Service) -> impl Iterator<Item = &Version> {
     let running = running(service);

@@ -43,6 +43,12 @@ pub struct Base {
 }
 
 impl Base {
+    /// The version that is promised to everybody, also while an older one stands in for it: rollouts are beside
+    /// this one. Where a newer one had to take its place nobody waits for it, because it does not come back.
+    pub fn promised(&self) -> &Version {
+        self.instead_of.as_ref().filter(|absent| **absent > self.stable).unwrap_or(&self.stable)
+    }
+
     /// A version that is stable, and nothing else decided.
     pub fn new(stable: Version) -> Base {
         Base {
@@ -145,13 +151,14 @@ impl Policies {
     }
 }
 
-/// What callers of a frontend get of a service. `known` are the versions that could be served: described, not
-/// retired; in any order. `None`: the built-in frontend.
+/// What callers of a frontend get of a service. `ranks` are the versions that a pin may demand, as
+/// `lineup::demanded` has them: those of a later rank only where none of an earlier one would do. `None`: the
+/// built-in frontend.
 pub fn route(
     policies: &Policies,
     frontend: Option<&Frontend>,
     service: &ServiceName,
-    known: &BTreeSet<Version>,
+    ranks: &[BTreeSet<Version>],
 ) -> Result<Policy, Unrouted> {
     let bases = policies.bases.get(service).ok_or(Unrouted::Undecided)?;
     let Some(frontend) = frontend else {
@@ -163,17 +170,19 @@ pub fn route(
     let unsatisfied = || Unrouted::Unsatisfied(pin.range.to_string());
     let cap = frontend.caps.get(service).copied().unwrap_or(Weight::ALL);
     let own = |major| policies.owns.get(&(frontend.id.clone(), service.clone(), major));
-    // The highest major of which something fits: what is stable, or else the highest version there is.
-    for (major, base) in bases.iter().rev() {
+    // The highest major of which something fits: what is stable, or else the version next to it. Those above were
+    // not proven: whoever needs one of them gets the first, and those after it as candidates like anybody else.
+    let of = |known: &BTreeSet<Version>, (major, base): (&u64, &Base)| {
         let own = own(*major).cloned().unwrap_or_default();
         let decided = own.stable.as_ref().filter(|stable| fits(stable));
         let stable = decided.or(Some(&base.stable).filter(|stable| fits(stable)));
-        let of_major = |version: &&Version| version.semver().major == *major && fits(version);
-        if let Some(stable) = stable.or_else(|| known.iter().rev().find(of_major)) {
-            return Ok(policy(base, &own, (stable, cap), &fits));
-        }
-    }
-    Err(unsatisfied())
+        let mut fitting = known.iter().filter(|version| version.semver().major == *major && fits(version));
+        let next = fitting.clone().find(|version| **version > base.stable);
+        let stable = stable.or(next).or_else(|| fitting.next_back())?;
+        Some(policy(base, &own, (stable, cap), &fits))
+    };
+    let found = ranks.iter().find_map(|known| bases.iter().rev().find_map(|base| of(known, base)));
+    found.ok_or_else(unsatisfied)
 }
 
 /// The major that callers get who pin nothing.
@@ -243,7 +252,7 @@ mod tests {
 
     fn told(policies: &Policies, frontend: Option<&Frontend>) -> String {
         let known = ["1.3.0", "1.4.0", "1.5.0", "2.0.0"].map(version).into();
-        match route(policies, frontend, &"catalog".parse().unwrap(), &known) {
+        match route(policies, frontend, &"catalog".parse().unwrap(), &[known]) {
             Ok(policy) => match policy.candidate() {
                 Some(candidate) => format!(
                     "{} and {} at {}",
@@ -292,6 +301,26 @@ mod tests {
         assert_eq!(decide(own), "1.4.0 and 1.5.0 at 100000");
         let stays = Own { stable: Some(version("1.5.0")), ..Own::default() };
         assert_eq!(decide(stays), "1.5.0");
+    }
+
+    #[test]
+    fn what_a_pin_demands_is_the_next_version_and_newer_ones_are_tried_beside_it() {
+        let mut policies = policies();
+        let bases = policies.bases.get_mut(&"catalog".parse::<ServiceName>().unwrap()).unwrap();
+        bases.get_mut(&1).unwrap().candidate = Some(tried("1.5.1", 10_000));
+        let given = |pin: &str, ranks: &[&[&str]]| {
+            let ranks: Vec<BTreeSet<Version>> =
+                ranks.iter().map(|known| known.iter().copied().map(version).collect()).collect();
+            let policy = route(&policies, Some(&frontend(pin)), &"catalog".parse().unwrap(), &ranks).unwrap();
+            (policy.stable().to_string(), policy.candidate().map(|tried| tried.version.to_string()))
+        };
+        let tried = Some("1.5.1".to_owned());
+        // 1.5.1 has just come: it is not given to all callers of a frontend because that one needs 1.5.
+        assert_eq!(given("^1.5", &[&["1.3.0", "1.5.0", "1.5.1"]]), ("1.5.0".to_owned(), tried));
+        // What nobody runs is given only where nothing else would do.
+        assert_eq!(given("^1.5", &[&["1.6.0"], &["1.5.0", "1.6.0"]]).0, "1.6.0");
+        assert_eq!(given("=1.5.0", &[&["1.6.0"], &["1.5.0", "1.6.0"]]).0, "1.5.0");
+        assert_eq!(given("<1.4", &[&["1.2.0", "1.3.0"]]).0, "1.3.0");
     }
 
     #[test]

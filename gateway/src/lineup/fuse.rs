@@ -1,6 +1,6 @@
 //! Does the candidate fail so much here that this process should stop choosing it, without asking anybody?
 //!
-//! The same evidence as the leader's, from this process's own counts, looked at each second: when it would come
+//! The same evidence and the same counts as the leader's, of this process alone, looked at each second: when it would come
 //! by chance once in a thousand rollouts, the fuse opens. It does not close again; a rollout that begins anew has
 //! a new one. It knows no calls, only what is counted of them.
 
@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use turnout_control::evidence::{Counts, Harm, Tick, Tolerance};
+use turnout_control::rollout::{Arms, Tallied};
 
 use super::strata::Stratum;
 
@@ -19,7 +20,7 @@ const ALPHA: f64 = 0.001;
 pub(super) struct Fuse {
     harm: Harm,
     /// The counts that were taken up, by stratum.
-    taken: HashMap<Arc<Stratum>, Tick>,
+    taken: HashMap<Arc<Stratum>, Arms>,
 }
 
 impl Fuse {
@@ -29,7 +30,7 @@ impl Fuse {
     }
 
     /// Takes up what was counted until now; whether that is enough to open.
-    pub(super) fn take(&mut self, counted: impl IntoIterator<Item = (Arc<Stratum>, Tick)>) -> bool {
+    pub(super) fn take(&mut self, counted: impl IntoIterator<Item = (Arc<Stratum>, Arms)>) -> bool {
         for (stratum, now) in counted {
             let before = self.taken.insert(stratum, now).unwrap_or_default();
             self.harm.take(&Tick {
@@ -46,7 +47,7 @@ impl Fuse {
     }
 }
 
-fn since(now: Counts, before: Counts) -> Counts {
+fn since(now: Tallied, before: Tallied) -> Counts {
     Counts {
         calls: now.calls.saturating_sub(before.calls),
         failures: now.failures.saturating_sub(before.failures),

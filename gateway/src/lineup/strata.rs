@@ -8,7 +8,6 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap, HashSet};
-use turnout_control::evidence::{Counts, Tick};
 use turnout_control::id::FrontendId;
 use turnout_control::policy::Arm;
 use turnout_control::rollout::{Arms, Tallied};
@@ -51,7 +50,8 @@ pub(super) struct Strata {
     shards: [Shard; SHARDS],
     /// In the order in which they came, which is that of reports: what does not fit there stays outside.
     known: Mutex<Vec<(Arc<Stratum>, Arc<Bound>)>>,
-    failed: Mutex<Failed>,
+    /// Units that have failed in this tick, each in a method.
+    failed: Mutex<HashSet<u64>>,
     hashes: DefaultHashBuilder,
 }
 
@@ -63,30 +63,7 @@ struct Shard(Mutex<HashMap<Arc<Stratum>, Entry>>);
 #[derive(Debug)]
 struct Entry {
     bound: Arc<Bound>,
-    counted: Counted,
-}
-
-/// What is counted in a stratum.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counted {
-    /// For the leader.
-    pub(super) arms: Arms,
-    /// For the fuse, whose ticks are shorter.
-    pub(super) fuse: Tick,
-}
-
-/// Who has failed already, by unit and method.
-#[derive(Debug, Default)]
-struct Failed {
-    in_tick: HashSet<u64>,
-    in_second: HashSet<u64>,
-}
-
-/// Whether a failure is the first one of its unit and method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct First {
-    pub(super) in_tick: bool,
-    pub(super) in_second: bool,
+    counted: Arms,
 }
 
 impl Strata {
@@ -101,49 +78,43 @@ impl Strata {
     }
 
     /// Counts something in a stratum.
-    pub(super) fn count(&self, worker: Worker, asked: Asked<'_>, with: impl FnOnce(&mut Counted, &Bound)) {
+    pub(super) fn count(&self, worker: Worker, asked: Asked<'_>, with: impl FnOnce(&mut Arms, &Bound)) {
         let Shard(shard) = &self.shards[worker.0 % SHARDS];
         let mut shard = lock(shard);
         if let Some(Entry { bound, counted }) = shard.get_mut(&asked) {
             return with(counted, bound);
         }
         let (stratum, bound) = self.know(asked);
-        let entry = shard.entry(stratum).or_insert(Entry { bound, counted: Counted::default() });
+        let entry = shard.entry(stratum).or_insert(Entry { bound, counted: Arms::default() });
         with(&mut entry.counted, &entry.bound);
     }
 
-    /// Notes that a unit failed in a method.
-    pub(super) fn fails(&self, unit: &Unit, method: &str) -> First {
+    /// Notes that a unit failed in a method; whether that is the first time in this tick. Who tries again each
+    /// second says no more than who waits, to the leader and to the fuse alike.
+    pub(super) fn fails(&self, unit: &Unit, method: &str) -> bool {
         let hash = self.hashes.hash_one((unit, method));
         let mut failed = lock(&self.failed);
-        let Failed { in_tick, in_second } = &mut *failed;
-        let first = |known: &mut HashSet<u64>| known.len() < FAILED_MAX && known.insert(hash);
-        First { in_tick: first(in_tick), in_second: first(in_second) }
-    }
-
-    /// Takes up that a second is over.
-    pub(super) fn second(&self) {
-        lock(&self.failed).in_second.clear();
+        failed.len() < FAILED_MAX && failed.insert(hash)
     }
 
     /// Takes up that a tick is over.
     pub(super) fn tick(&self) {
-        lock(&self.failed).in_tick.clear();
+        lock(&self.failed).clear();
         for (_, bound) in &*lock(&self.known) {
             bound.tick();
         }
     }
 
     /// What was counted, in the order in which the strata came.
-    pub(super) fn read(&self) -> Vec<(Arc<Stratum>, Counted)> {
+    pub(super) fn read(&self) -> Vec<(Arc<Stratum>, Arms)> {
         let known: Vec<Arc<Stratum>> = lock(&self.known).iter().map(|(known, _)| known.clone()).collect();
-        let mut all: Vec<(Arc<Stratum>, Counted)> =
-            known.into_iter().map(|stratum| (stratum, Counted::default())).collect();
+        let mut all: Vec<(Arc<Stratum>, Arms)> =
+            known.into_iter().map(|stratum| (stratum, Arms::default())).collect();
         for Shard(shard) in &self.shards {
             let shard = lock(shard);
             for (stratum, sum) in &mut all {
                 if let Some(entry) = shard.get(stratum) {
-                    sum.add(&entry.counted);
+                    *sum = sum.plus(&entry.counted);
                 }
             }
         }
@@ -164,23 +135,11 @@ impl Strata {
     }
 }
 
-impl Counted {
-    /// The counts of one arm.
-    pub(super) fn arm(&mut self, arm: Arm) -> (&mut Tallied, &mut Counts) {
-        match arm {
-            Arm::Stable => (&mut self.arms.stable, &mut self.fuse.stable),
-            Arm::Candidate => (&mut self.arms.candidate, &mut self.fuse.candidate),
-        }
-    }
-
-    fn add(&mut self, more: &Counted) {
-        self.arms = self.arms.plus(&more.arms);
-        for (sum, more) in
-            [(&mut self.fuse.stable, more.fuse.stable), (&mut self.fuse.candidate, more.fuse.candidate)]
-        {
-            sum.calls += more.calls;
-            sum.failures += more.failures;
-        }
+/// The counts of one arm.
+pub(super) fn of(arms: &mut Arms, arm: Arm) -> &mut Tallied {
+    match arm {
+        Arm::Stable => &mut arms.stable,
+        Arm::Candidate => &mut arms.candidate,
     }
 }
 

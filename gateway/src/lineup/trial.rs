@@ -16,7 +16,7 @@ use turnout_control::slot::{Slot, Unit};
 
 use super::ending::Ending;
 use super::fuse::Fuse;
-use super::strata::{Asked, Strata, Stratum};
+use super::strata::{self, Asked, Strata, Stratum};
 use super::{Chosen, frontend_name};
 use crate::generation::Callee;
 use crate::upstream::Worker;
@@ -26,7 +26,8 @@ use crate::upstream::Worker;
 pub struct Trial {
     /// The service.
     pub service: ServiceName,
-    /// The stable version.
+    /// The version that is promised to everybody. A frontend may have another stable version; what its callers see
+    /// counts for the candidate all the same.
     pub from: Version,
     /// The candidate.
     pub to: Version,
@@ -123,9 +124,7 @@ impl Trial {
         let (Reason::Stable | Reason::Candidate, Some(_), Some(unit)) = (reason, slot, unit) else { return };
         let first = self.strata.fails(unit, ended.method);
         self.strata.count(ended.worker, asked(ended), |counted, _| {
-            let (tallied, fuse) = counted.arm(arm);
-            tallied.failures += u64::from(first.in_tick);
-            fuse.failures += u64::from(first.in_second);
+            strata::of(counted, arm).failures += u64::from(first);
         });
     }
 
@@ -136,17 +135,14 @@ impl Trial {
             Ending::Failed => Some(self.strata.fails(unit, ended.method)),
         };
         self.strata.count(ended.worker, asked(ended), |counted, bound| {
-            let (tallied, fuse) = counted.arm(arm);
+            let tallied = strata::of(counted, arm);
             if let Some(first) = first {
                 // A failure that is not the first is no call either.
-                tallied.calls += u64::from(first.in_tick);
-                tallied.failures += u64::from(first.in_tick);
-                fuse.calls += u64::from(first.in_second);
-                fuse.failures += u64::from(first.in_second);
+                tallied.calls += u64::from(first);
+                tallied.failures += u64::from(first);
                 return;
             }
             tallied.calls += 1;
-            fuse.calls += 1;
             if let Ending::Shifted(shift) = ended.ending {
                 tallied.shifts[shift.place()] += 1;
             }
@@ -190,13 +186,12 @@ impl Trial {
 
     /// Takes up that a second is over; whether the fuse has just opened.
     pub(super) fn second(&self) -> bool {
-        let counted = self.strata.read();
-        self.strata.second();
         if self.is_tripped() {
             return false;
         }
+        let counted = self.strata.read();
         let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
-        let opens = fuse.take(counted.into_iter().map(|(stratum, counted)| (stratum, counted.fuse)));
+        let opens = fuse.take(counted);
         if opens {
             self.tripped.store(true, Ordering::Relaxed);
             let Trial { service, from, to, .. } = self;
@@ -232,7 +227,7 @@ impl Trial {
             let name = StratumName { method: method.to_string(), frontend: frontend_name(frontend.as_ref()) };
             // What does not fit is put together.
             let sum = trial.stratum(name);
-            *sum = sum.plus(&counted.arms);
+            *sum = sum.plus(&counted);
         }
         trial.tripped = self.is_tripped();
         trial.mismatches = self.mismatches.load(Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! The trials of this process: which there are, what each has counted, and the seconds and ticks they live by.
 //!
-//! A trial lives as long as a policy names its two versions, through any number of generations; one that ends
-//! keeps its last numbers for a minute, so that they are reported. One that begins again counts from zero, with
-//! a fuse that is closed. Seconds and ticks are those of the monotonic clock.
+//! A trial lives as long as somebody has its candidate, through any number of generations; one that ends
+//! keeps its last numbers for a minute, so that they are reported; its fuse is nobody's any more. One that begins
+//! again counts from zero, with a fuse that is closed. Seconds and ticks are those of the monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use turnout_control::id::{ServiceName, Version};
-use turnout_control::rollout::{Subject, Trial as Numbers};
+use turnout_control::rollout::{Subject, TRIALS_MAX, Trial as Numbers};
 
 use super::Trial;
 use crate::generation::Generation;
@@ -62,14 +62,15 @@ impl Trials {
         self.known().live.entry(subject).or_insert_with(new).clone()
     }
 
-    /// Takes up which trials go on: those whose two versions a policy of this generation names. Generations are
-    /// given in their order.
+    /// Takes up which trials go on: those of this generation's candidates. Generations are given in their order.
     pub fn keep(&self, generation: &Generation) {
         let routes = generation.views().flat_map(|view| &view.routes);
-        let named: BTreeSet<Subject> = routes
-            .filter_map(|route| {
-                let to = route.policy.candidate()?.version.clone();
-                Some(Subject { service: route.service.clone(), from: route.policy.stable().clone(), to })
+        let trials = routes.filter_map(|route| route.candidate.as_ref()).map(|(_, trial)| &**trial);
+        let named: BTreeSet<Subject> = trials
+            .map(|Trial { service, from, to, .. }| Subject {
+                service: service.clone(),
+                from: from.clone(),
+                to: to.clone(),
             })
             .collect();
         let now = Instant::now();
@@ -91,16 +92,27 @@ impl Trials {
         ended.retain(|_, (_, at)| now.saturating_duration_since(*at) < ENDED);
     }
 
-    /// What was counted, of those that go on and those that ended lately.
+    /// What was counted, of those that go on and those that ended lately. As many as a report may have; those that
+    /// go on come first.
     pub fn report(&self) -> BTreeMap<Subject, Numbers> {
-        let known = self.known();
-        let ended = known.ended.iter().map(|(subject, (trial, _))| (subject, trial));
-        let all = ended.chain(&known.live).filter(|(_, trial)| trial.since() > 0);
-        // One that goes on comes after one of the same versions that ended, and takes its place.
-        let all: BTreeMap<Subject, Arc<Trial>> =
-            all.map(|(subject, trial)| (subject.clone(), trial.clone())).collect();
+        let now = Instant::now();
+        let mut known = self.known();
+        known.ended.retain(|_, (_, at)| now.saturating_duration_since(*at) < ENDED);
+        let live = known.live.iter().filter(|(_, trial)| trial.since() > 0);
+        let live: Vec<(Subject, Arc<Trial>)> = live.map(|(of, trial)| (of.clone(), trial.clone())).collect();
+        let ended = known.ended.iter().map(|(of, (trial, _))| (of.clone(), trial.clone()));
+        let ended: Vec<(Subject, Arc<Trial>)> = ended.collect();
         drop(known);
-        all.into_iter().map(|(subject, trial)| (subject, trial.report())).collect()
+        let mut report = BTreeMap::new();
+        for (subject, trial) in live.into_iter().take(TRIALS_MAX) {
+            report.insert(subject, trial.report());
+        }
+        for (subject, trial) in ended {
+            if report.len() < TRIALS_MAX && !report.contains_key(&subject) {
+                report.insert(subject, Numbers { tripped: false, ..trial.report() });
+            }
+        }
+        report
     }
 
     /// Changes when a fuse opens: a reason to report at once.

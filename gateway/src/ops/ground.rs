@@ -9,10 +9,11 @@ use std::sync::Arc;
 use async_graphql::Result;
 use turnout_control::frontend::{self, Frontend, Frontends};
 use turnout_control::id::{FrontendId, ServiceName, Version};
+use turnout_control::lineup;
 use turnout_control::policy::Policy;
 use turnout_control::records::{Expected, Key, Kind, Records};
 use turnout_control::registry::Snapshot;
-use turnout_control::rollout::{self, Rollout};
+use turnout_control::rollout::{self, Rollout, State};
 use turnout_control::routes::edit::Known;
 use turnout_control::routes::{self, Place, Policies, Scope, Unreadable, Unrouted};
 
@@ -77,9 +78,17 @@ impl Ground {
         frontend: Option<&Frontend>,
         service: &ServiceName,
     ) -> Result<Policy, Unrouted> {
-        let described = self.known(service).into_iter().filter(|(_, known)| *known == Known::Described);
-        let described: BTreeSet<Version> = described.map(|(version, _)| version).collect();
-        routes::route(policies, frontend, service, &described)
+        let known = self.snapshot.service(service);
+        let ranks = known.map(|known| lineup::demanded(known, &self.rolled_back(service)));
+        let mut ranks = ranks.unwrap_or_default();
+        ranks.iter_mut().for_each(|rank| rank.retain(|version| !self.is_retired(service, version)));
+        routes::route(policies, frontend, service, &ranks)
+    }
+
+    fn rolled_back(&self, service: &ServiceName) -> BTreeSet<Version> {
+        let of = self.rollouts().into_iter().map(|found| found.rollout);
+        let of = of.filter(|of| of.service == *service && matches!(of.state, State::RolledBack(_)));
+        of.map(|of| of.to).collect()
     }
 
     /// All rollouts that can be read, by service and version.

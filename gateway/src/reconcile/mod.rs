@@ -228,7 +228,7 @@ impl Reconciler {
         Generation::new(number, records, frontends, sights.into_iter().map(view).collect())
     }
 
-    fn route(&self, Routed { policy, stable, tried, cohort }: Routed) -> Route {
+    fn route(&self, Routed { policy, stable, tried, promised, cohort }: Routed) -> Route {
         let Sources { fleet, meters, trials, .. } = &self.sources;
         let callee = |Edition { service, version, .. }: Edition| {
             let pool = fleet.pool(&service, &version);
@@ -236,7 +236,7 @@ impl Reconciler {
         };
         let (service, stable) = (stable.service.clone(), callee(stable));
         let candidate = tried.map(callee).map(|tried| {
-            let trial = trials.of(&service, &stable.version, &tried.version);
+            let trial = trials.of(&service, &promised, &tried.version);
             (tried, trial)
         });
         Route { service, policy, cohort, stable, candidate }

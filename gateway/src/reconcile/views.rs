@@ -12,7 +12,7 @@ use turnout_control::frontend::{Frontend, Lifecycle};
 use turnout_control::id::{FrontendId, ServiceName, Version};
 use turnout_control::lineup;
 use turnout_control::policy::Policy;
-use turnout_control::routes::{Unrouted, route};
+use turnout_control::routes::{Base, Unrouted, route};
 use turnout_schema::compose::Locks;
 
 use super::contest::{Contests, Edition, Scene};
@@ -44,6 +44,9 @@ pub(super) struct Routed {
     pub(super) stable: Edition,
     /// The policy's candidate.
     pub(super) tried: Option<Edition>,
+    /// The version that is promised to everybody. All calls beside the candidate are counted as those of this one:
+    /// its rollout is one, also for frontends that have a stable version of their own.
+    pub(super) promised: Version,
     pub(super) cohort: CohortUnit,
 }
 
@@ -171,15 +174,9 @@ impl Composer {
         service: &ServiceName,
         decision: &Decision,
     ) -> Result<Policy, Unrouted> {
-        let choices = scene.snapshot.service(service).map(lineup::choices).unwrap_or_default();
-        let known: BTreeSet<Version> = choices.iter().map(|choice| choice.version.clone()).collect();
-        let good: BTreeSet<Version> =
-            known.difference(self.memory.stored.rolled_back(service)).cloned().collect();
-        // What was rolled back is given only to those who were built for nothing else.
-        match route(&decision.policies, frontend, service, &good) {
-            Err(Unrouted::Unsatisfied(_)) => route(&decision.policies, frontend, service, &known),
-            otherwise => otherwise,
-        }
+        let rolled_back = self.memory.stored.rolled_back(service);
+        let ranks = scene.snapshot.service(service).map(|known| lineup::demanded(known, rolled_back));
+        route(&decision.policies, frontend, service, &ranks.unwrap_or_default())
     }
 
     /// What a frontend sees once its graph is there; `None` when it is nothing.
@@ -205,7 +202,9 @@ impl Composer {
                 parts.iter().find(|(edition, _)| edition.service.as_str() == &*member.service)?;
             let policy = policies.remove(&stable.service)?;
             let cohort = scene.callers.cohort(&stable.service);
-            Some(Routed { policy, stable: stable.clone(), tried: None, cohort })
+            let base = decision.policies.base(&stable.service, stable.version.semver().major);
+            let promised = base.map_or(&stable.version, Base::promised).clone();
+            Some(Routed { policy, stable: stable.clone(), tried: None, promised, cohort })
         };
         let routes = graph.supergraph().members.iter().filter_map(&mut routed).collect();
         Some(Sight { frontend: frontend.cloned(), graph: Shared(graph), routes, unrouted })

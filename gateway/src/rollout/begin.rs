@@ -61,7 +61,7 @@ pub(super) fn due(world: &World, rollouts: &[Rollout], rates: &Rates) -> Vec<(Ch
         let settings = world.settings.plan(&place.service);
         let line = Line {
             service: &place.service,
-            stable: facts::stable(&base),
+            stable: base.promised(),
             running: &running,
             rollouts: &known,
             on_new_version: match wanted.on_new_version {

@@ -72,18 +72,16 @@ impl Replicas {
         Replicas { living, reports: said.iter().filter_map(read).collect() }
     }
 
-    /// How many say that their fuse for a candidate is open.
-    fn tripped(&self, subject: &Subject) -> u32 {
-        let open = |report: &&rollout::Report| report.trials.get(subject).is_some_and(|trial| trial.tripped);
+    /// How many say that their fuse for a candidate is open. Who routes by something older than this revision may
+    /// speak of an earlier try, which a fuse ended and an operator began again.
+    fn tripped(&self, subject: &Subject, revision: u64) -> u32 {
+        let open = |report: &&rollout::Report| {
+            report.revision >= revision && report.trials.get(subject).is_some_and(|trial| trial.tripped)
+        };
         let replicas: BTreeSet<&str> =
             self.reports.iter().filter(open).map(|report| report.replica.as_str()).collect();
         u32::try_from(replicas.len()).unwrap_or(u32::MAX)
     }
-}
-
-/// The version that is promised to everybody, also while another stands in for it.
-pub(super) fn stable(base: &Base) -> &Version {
-    base.instead_of.as_ref().unwrap_or(&base.stable)
 }
 
 /// Instances of a version that take calls like any other.
@@ -144,7 +142,8 @@ impl World {
     ) -> Facts {
         let Rollout { service, to, .. } = rollout;
         let subject = rollout.subject();
-        let stable = stable(base);
+        let routed_at = self.routed_at(service, rollout.major());
+        let stable = base.promised();
         let stable_serves = serving(&self.snapshot, service, stable).next().is_some();
         let candidate_serves = serving(&self.snapshot, service, to).next().is_some();
         let others = rollouts.iter().filter(|other| other.service != *service || other.to != *to);
@@ -159,11 +158,8 @@ impl World {
             candidate_warm: memory.warm(self, service, to),
             candidate_away: memory.away(&subject, (candidate_serves, stable_serves), self.now),
             replicas: self.replicas.living,
-            acknowledged: rollout::acknowledged(
-                &self.replicas.reports,
-                self.routed_at(service, rollout.major()),
-            ),
-            tripped: self.replicas.tripped(&subject),
+            acknowledged: rollout::acknowledged(&self.replicas.reports, routed_at),
+            tripped: self.replicas.tripped(&subject, routed_at),
             coverage: memory.coverage.get(&subject).copied().unwrap_or(1.0),
             mismatches: taken.map_or(0, |(taken, _)| taken.mismatches),
             fits: self.fits(rollout),

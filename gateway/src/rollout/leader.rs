@@ -70,6 +70,8 @@ enum Outcome {
     Settled,
     /// Somebody else changed something meanwhile.
     Overtaken,
+    /// It cannot be written, and the others can.
+    Refused,
     /// The store cannot be used.
     Away,
 }
@@ -180,7 +182,7 @@ impl Leader {
         let mut away = false;
         for rollout in &live {
             match self.step(&world, rollout, &mut rollouts).await {
-                Outcome::Settled | Outcome::Overtaken => {}
+                Outcome::Settled | Outcome::Overtaken | Outcome::Refused => {}
                 Outcome::Away => {
                     away = true;
                     break;
@@ -245,7 +247,7 @@ impl Leader {
                     let Rollout { service, from, to, .. } = &rollout;
                     tracing::info!(%service, %from, %to, state = rollout.state.as_str(), "a rollout was created");
                 }
-                Outcome::Overtaken => {}
+                Outcome::Overtaken | Outcome::Refused => {}
                 Outcome::Away => return Outcome::Away,
             }
         }
@@ -266,6 +268,11 @@ impl Leader {
             Err(Error::Conflict(conflict)) => {
                 tracing::debug!(key = %conflict.key, "a rollout is decided anew");
                 Outcome::Overtaken
+            }
+            // One that has grown too large keeps no other from going back.
+            Err(error @ Error::Excess(_)) => {
+                tracing::error!(error = %chain(&error), "a rollout stands still");
+                Outcome::Refused
             }
             Err(error) => {
                 if !self.troubled {

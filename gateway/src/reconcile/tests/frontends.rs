@@ -3,7 +3,7 @@
 use turnout_control::frontend::{self, Document, Frontend, Lifecycle, Pin, Published};
 use turnout_control::id::{Timestamp, Version};
 use turnout_control::policy::{Arm, Health};
-use turnout_control::routes::{Base, Tried};
+use turnout_control::routes::{Base, Own, Place, Scope, Tried, write_own};
 use turnout_control::slot::{Unit, UnitKind, Weight};
 
 use super::gateways::{Cluster, Gateway};
@@ -229,6 +229,44 @@ async fn a_pin_that_demands_what_is_tried_gets_it_for_good() {
     publish_as(&cluster, frontend, &[]).await;
     gateway.look(2).await;
     assert!(gateway.composer.lock().unwrap().sight(Some(&"web@3.0.0".parse().unwrap())).is_none());
+}
+
+#[tokio::test]
+async fn calls_of_a_frontend_with_its_own_stable_version_count_for_the_rollout_of_everybody() {
+    let cluster = Cluster::start();
+    let mut gateway = shop(&cluster, &["1.3.0", "1.4.0", "1.5.0"]).await;
+    cluster.decide("shop", &base("1.4.0", Some(tried("1.5.0", 300_000)))).await;
+    publish(&cluster, "web@1.0.0", &["shop ^1"], &[]).await;
+    let own = Own { stable: Some("1.3.0".parse().unwrap()), ..Own::default() };
+    let scope = Scope::Frontend("web@1.0.0".parse().unwrap());
+    let place = Place { scope, service: "shop".parse().unwrap(), major: 1 };
+    cluster.put(place.key(), write_own(&own)).await;
+    gateway.look(1).await;
+    assert_eq!(routes(&gateway, Some("web@1.0.0")), ["shop 1.3.0 and 1.5.0"]);
+    for frontend in [None, Some("web@1.0.0")] {
+        assert_eq!(gateway.seen(frontend).remove(0).promised.to_string(), "1.4.0");
+    }
+}
+
+#[tokio::test]
+async fn a_pin_that_demands_what_was_not_promoted_gets_what_runs() {
+    let cluster = Cluster::start();
+    let mut gateway = shop(&cluster, &["1.4.0", "1.5.0"]).await;
+    let bytes = finding("shop.v1", &[("name", 1, Type::String)]);
+    let short_lived = cluster.instance("shop", "1.5.1", &bytes).await;
+    gateway.hears(&short_lived);
+    cluster.decide("shop", &base("1.4.0", Some(tried("1.5.1", 10_000)))).await;
+    publish(&cluster, "web@1.0.0", &["shop ^1.5"], &[]).await;
+    publish(&cluster, "web@2.0.0", &["shop ^1.5.1"], &[]).await;
+    gateway.look(1).await;
+    assert_eq!(routes(&gateway, Some("web@1.0.0")), ["shop 1.5.0 and 1.5.1"]);
+    assert_eq!(routes(&gateway, Some("web@2.0.0")), ["shop 1.5.1"]);
+    gateway.misses(&short_lived);
+    cluster.decide("shop", &base("1.4.0", None)).await;
+    gateway.look(2).await;
+    assert_eq!(routes(&gateway, Some("web@1.0.0")), ["shop 1.5.0"]);
+    // Nothing else would do for this one, which waits for it to run again.
+    assert_eq!(routes(&gateway, Some("web@2.0.0")), ["shop 1.5.1"]);
 }
 
 /// Both majors call their messages alike. Each has the plain names where it stands alone, for every gateway, and

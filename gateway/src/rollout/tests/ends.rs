@@ -57,6 +57,24 @@ async fn while_an_older_version_stands_in_for_the_stable_one_a_rollout_keeps_its
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_newer_version_had_to_take_the_place_of_the_stable_one_the_next_is_tried_beside_it() {
+    let mut world = World::start(QUICK).await;
+    world.release("catalog", "1.5.0").await;
+    world.until(2, QUIET, |world| world.is("1.5.0", "pending")).await;
+    world.leave("catalog", "1.4.0").await;
+    // As after a minute in which nobody ran it: 1.4.0 does not come back.
+    let mut base = world.base();
+    (base.stable, base.instead_of) = (version("1.5.0"), Some(version("1.4.0")));
+    let place = Place { scope: Scope::Everyone, service: "catalog".parse().unwrap(), major: 1 };
+    world.write(&place.key(), write_base(&base)).await;
+    world.until(5, QUIET, |world| world.is("1.5.0", "promoted")).await;
+    world.release("catalog", "1.6.0").await;
+    world.until(20, WELL, |world| world.weight().is_some()).await;
+    assert_eq!(world.rollout("1.6.0").from, version("1.5.0"));
+    world.until(120, WELL, |world| world.is("1.6.0", "promoted")).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gateway_that_is_silent_holds_until_it_is_gone() {
     let mut world = World::start(QUICK).await;
     world.join("two");

@@ -225,3 +225,21 @@ async fn one_open_fuse_of_many_holds_and_two_send_back_at_once() {
     world.until(2, QUIET, |world| world.is("1.5.0", "rolled back")).await;
     assert_eq!(world.state("1.5.0"), Some(State::RolledBack(Regression::Fuses(2))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_fuse_ended_can_be_tried_again_although_gateways_still_speak_of_it() {
+    let mut world = World::start(QUICK).await;
+    world.release("catalog", "1.5.0").await;
+    world.until(20, QUIET, |world| world.weight().is_some()).await;
+    world.pass(2, QUIET).await;
+    world.gateways[0].tripped = true;
+    world.until(2, QUIET, |world| world.is("1.5.0", "rolled back")).await;
+    world.order("1.5.0", Order::Start).await;
+    // Nothing newer is heard of it until it routes by the new try.
+    world.gateways[0].is_silent = true;
+    world.until(20, QUIET, |world| world.weight().is_some()).await;
+    world.pass(2, QUIET).await;
+    (world.gateways[0].is_silent, world.gateways[0].tripped) = (false, false);
+    world.pass(5, QUIET).await;
+    assert!(world.is("1.5.0", "shifting"), "{:?}", world.state("1.5.0"));
+}

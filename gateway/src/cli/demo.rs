@@ -38,6 +38,8 @@ const FAREWELL: Duration = Duration::from_secs(8);
 /// while somebody watches, and no burden to a laptop.
 const TRAFFIC: [(&str, &[&str], &str); 2] =
     [("load", &["web@2.4.1", "partner@1.9.0"], "50"), ("load-2.5.0", &["web@2.5.0"], "10")];
+/// The newcomer that the frontend of the second traffic was built for: it has no other version to go back to.
+const DEMANDED: (&str, &str) = ("catalog", "1.5.0");
 /// The share of calls of a broken sample that fail.
 const BROKEN: &str = "0.5";
 
@@ -101,7 +103,7 @@ pub(crate) async fn run(args: DemoArgs, env: Vec<(String, String)>) -> Result<()
     let started = std::fs::create_dir_all(&logs)
         .map_err(|error| Failure::Usage(format!("cannot make {}: {error}", logs.display())))
         .and_then(|()| stage.first(&mut crew, &logs));
-    output::print(&greeting(&app, &data, stage.plays(), by_cargo));
+    output::print(&greeting(&app, &data, &stage, by_cargo));
     let mut failed = started.err();
     while failed.is_none() {
         tokio::select! {
@@ -143,6 +145,8 @@ struct Stage {
     args: DemoArgs,
     /// The leases of an earlier run, which are nobody's now.
     before: Vec<LeaseId>,
+    /// An earlier run came far enough to have stable versions in this data directory.
+    again: bool,
     act: Act,
 }
 
@@ -161,11 +165,8 @@ impl Stage {
         let registry = app.registry().clone();
         let before = registry.snapshot().instances().filter_map(|found| found.lease).collect();
         let (admin, public) = (format!("http://{}", app.admin()), format!("http://{}/graphql", app.public()));
-        Stage { registry, admin, public, args, before, act: Act::First }
-    }
-
-    fn plays(&self) -> bool {
-        !self.args.no_traffic
+        let again = all_stable(&registry.store.records().borrow());
+        Stage { registry, admin, public, args, before, again, act: Act::First }
     }
 
     fn first(&self, crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
@@ -206,8 +207,8 @@ impl Stage {
             }
             Act::Newcomers => {
                 self.act = Act::Whole;
-                output::print("All sample services are registered; catalog 1.5.0 goes out as a canary.\n");
-                if self.plays() { self.play(crew, logs) } else { Ok(()) }
+                output::print("All sample services are registered.\n");
+                self.play(crew, logs)
             }
             Act::Whole => Ok(()),
         }
@@ -224,7 +225,13 @@ impl Stage {
     }
 
     fn play(&self, crew: &mut Crew, logs: &Path) -> Result<(), Failure> {
-        for (name, frontends, rate) in TRAFFIC {
+        let played = match (self.args.no_traffic, self.args.broken) {
+            (true, _) => &TRAFFIC[..0],
+            // What fails there is the stable version of that frontend, and would only hide that nobody else's fails.
+            (false, Some(DEMANDED)) => &TRAFFIC[..1],
+            (false, _) => &TRAFFIC[..],
+        };
+        for (name, frontends, rate) in played.iter().copied() {
             let mut arguments = vec!["load", "--url", &self.public, "--rate", rate, "--wait"];
             arguments.extend(frontends.iter().flat_map(|frontend| ["--frontend", frontend]));
             crew.start(name, &arguments, logs)?;
@@ -303,7 +310,7 @@ fn log(logs: &Path, name: &str) -> PathBuf {
     logs.join(format!("{name}.log"))
 }
 
-fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
+fn greeting(app: &App, data: &Path, stage: &Stage, by_cargo: bool) -> String {
     let (public, admin) = (app.public(), app.admin());
     let turnout = match (by_cargo, cfg!(debug_assertions)) {
         (false, _) => "turnout",
@@ -312,7 +319,9 @@ fn greeting(app: &App, data: &Path, traffic: bool, by_cargo: bool) -> String {
     };
     let elsewhere = if admin.port() == 4001 { String::new() } else { format!(" --admin http://{admin}") };
     let count = DEMO.len();
-    let services = if traffic { "sample services and their light traffic" } else { "sample services" };
+    let services =
+        if stage.args.no_traffic { "sample services" } else { "sample services and their light traffic" };
+    let (news, climbs, last) = prospects(stage);
     format!(
         "
 Turnout demo: a gateway with an embedded registry, {count} processes of {services}
@@ -323,8 +332,9 @@ Turnout demo: a gateway with an embedded registry, {count} processes of {service
   metrics        http://{admin}/metrics
   data, logs     {data}
 
-In a few seconds catalog 1.5.0 comes and goes out as a canary. Try, in another terminal:
-  {turnout} rollout get catalog -w{elsewhere}      # it climbs, and is promoted when proven safe
+{news}
+Try, in another terminal:
+  {turnout} rollout get catalog -w{elsewhere}      # {climbs}
   {turnout} explain --frontend web@2.4.1 --unit user:user-42{elsewhere}
   {turnout} rollout list{elsewhere}                # orders and reviews wait for an operator
   {turnout} rollout start orders --reason 'let it begin'{elsewhere}
@@ -332,11 +342,40 @@ In a few seconds catalog 1.5.0 comes and goes out as a canary. Try, in another t
   curl -si http://{public}/graphql -H 'content-type: application/json' -H 'x-frontend-version: web@2.4.1' \\
     -H 'x-turnout-unit: user-42' -d '{{\"query\":\"{{ products(pageSize: 3) {{ products {{ title }} }} }}\"}}'
 
-And start it with `demo --break catalog@1.5.0` to see the canary fail and go back by itself.
+{last}
 Ctrl-C stops everything.
 ",
         data = data.display(),
     )
+}
+
+/// What will be seen: of the canary, of its rollout, and what else can be tried.
+fn prospects(stage: &Stage) -> (String, &'static str, &'static str) {
+    let again = "What went back or was promoted stays so in this data directory; another --data begins anew.";
+    let whatever = "where it stands, and why";
+    let comes = "In a few seconds catalog 1.5.0 comes and goes out as a canary.";
+    match (stage.again, stage.args.broken) {
+        (true, _) => (
+            "Rollouts of an earlier run go on here, and those that ended stay so.".to_owned(),
+            whatever,
+            again,
+        ),
+        (false, None) => (
+            comes.to_owned(),
+            "it climbs, and is promoted when proven safe",
+            "`demo --break catalog@1.5.0 --data ./turnout-broken` shows how a canary that fails goes back by itself.",
+        ),
+        (false, Some(DEMANDED)) => {
+            let news = format!(
+                "{comes} Half of its calls fail, so it goes back by itself.
+web@2.5.0 was built for catalog 1.5 and has no other version: its pages go on failing, and its traffic is left out."
+            );
+            (news, "it begins, and goes back at the first proof of harm", again)
+        }
+        (false, Some((service, version))) => {
+            (format!("{comes} Half of the calls of {service} {version} fail."), whatever, again)
+        }
+    }
 }
 
 /// The hidden command behind each sample service, which minds signals by itself.

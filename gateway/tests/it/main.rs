@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read the clock")]
 
+mod browser;
 mod canary;
 mod commands;
 #[path = "../../src/registry/etcd/testing.rs"]

@@ -35,6 +35,8 @@ pub(crate) struct Catalog {
     world: World,
     edition: Edition,
     categories: Vec<Category>,
+    /// The products of the world, newest first: each list looks at all of them.
+    products: Vec<ProductFacts>,
     changes: Mutex<Changes>,
 }
 
@@ -49,7 +51,8 @@ struct Changes {
 impl Catalog {
     pub(crate) fn new(world: World, edition: Edition) -> Self {
         let changes = Changes { last: PRODUCTS, ..Changes::default() };
-        Self { world, edition, categories: categories(world), changes: Mutex::new(changes) }
+        let products = (1..=PRODUCTS).rev().map(|number| world.product(number)).collect();
+        Self { world, edition, categories: categories(world), products, changes: Mutex::new(changes) }
     }
 
     fn product(&self, number: u32) -> Option<Product> {
@@ -75,8 +78,7 @@ impl Catalog {
     /// The products that a request asks for, in its order.
     fn chosen(&self, request: &ListProductsRequest) -> Vec<ProductFacts> {
         let added: Vec<_> = lock(&self.changes).added.iter().map(|(number, p)| facts(*number, p)).collect();
-        let all =
-            added.into_iter().rev().chain((1..=PRODUCTS).rev().map(|number| self.world.product(number)));
+        let all = added.into_iter().rev().chain(self.products.iter().copied());
         let mut chosen: Vec<_> = all
             .filter(|product| {
                 let below = request

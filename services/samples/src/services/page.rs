@@ -40,10 +40,15 @@ impl Page {
         Ok(Self { start, size, mark })
     }
 
+    /// How many of the list there are up to the end of this page, if it is full.
+    pub(super) fn end(&self) -> usize {
+        self.start.saturating_add(self.size)
+    }
+
     /// The places of this page in a list of so many.
     pub(super) fn range(&self, total: usize) -> Range<usize> {
         let start = self.start.min(total);
-        start..(start + self.size).min(total)
+        start..self.end().min(total)
     }
 
     /// The token of the page after this one; empty on the last.

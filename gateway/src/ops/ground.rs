@@ -13,7 +13,7 @@ use turnout_control::lineup;
 use turnout_control::policy::Policy;
 use turnout_control::records::{Expected, Key, Kind, Records};
 use turnout_control::registry::Snapshot;
-use turnout_control::rollout::{self, Rollout, State};
+use turnout_control::rollout::{self, Pending, Rollout, State};
 use turnout_control::routes::edit::Known;
 use turnout_control::routes::{self, Place, Policies, Scope, Unreadable, Unrouted};
 
@@ -96,11 +96,20 @@ impl Ground {
         rollouts(&self.records)
     }
 
-    /// The rollout that is going on in a major of a service.
+    /// The rollout that decides about versions and weight in a major of a service. One that waits for an operator
+    /// to begin decides nothing yet: operators may try its version by hand instead.
     pub(super) fn live(&self, service: &ServiceName, major: u64) -> Option<Recorded> {
         self.rollouts().into_iter().find(|found| {
             let Rollout { service: of, state, .. } = &found.rollout;
-            of == service && found.rollout.major() == major && !state.has_ended()
+            let decides = match state {
+                State::Pending(Pending::Operator) => false,
+                State::Pending(Pending::Instances | Pending::Others)
+                | State::Shifting(_)
+                | State::Holding(..)
+                | State::Inconclusive(_) => true,
+                State::Promoted | State::RolledBack(_) | State::Superseded(_) => false,
+            };
+            of == service && found.rollout.major() == major && decides
         })
     }
 

@@ -261,6 +261,16 @@ async fn what_a_rollout_decides_is_refused_with_the_command_that_helps() {
 }
 
 #[tokio::test]
+async fn a_version_whose_rollout_waits_for_an_operator_is_tried_by_hand() {
+    let world = World::with_catalog().await;
+    world.rolls_out(State::Pending(rollout::Pending::Operator)).await;
+    let tried = done(world.ask(&set("", "candidate: \"1.5.0\", weightPpm: 300000", "")).await);
+    assert_eq!(tried["differences"], json!(["candidate was none, is 1.5.0 at 30 %"]));
+    let more = done(world.ask(&set("", "weightPpm: 600000", "")).await);
+    assert_eq!(more["differences"], json!(["candidate was 1.5.0 at 30 %, is 1.5.0 at 60 %"]));
+}
+
+#[tokio::test]
 async fn a_retired_version_is_not_decided_for() {
     let world = World::with_catalog().await;
     let key: Key = "tombstone/catalog/1.5.0".parse().unwrap();

@@ -157,6 +157,7 @@ impl Etcd {
         if gathered.unmarked || gathered.marked_since.is_some() {
             let records = Records::restore(gathered.written_at, gathered.by_key.clone());
             self.records.send_replace(Arc::new(records));
+            self.view().records_are_listed();
             self.retire();
         }
         gathered.unmarked = false;

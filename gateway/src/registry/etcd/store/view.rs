@@ -3,8 +3,9 @@
 //! Two kinds of entries are followed, instances and bindings of versions, and they arrive in any order. An
 //! instance is told when everything that speaks for or against it is known: the binding of its version, its
 //! descriptors, what was retired. Until then it waits, and what it said before goes on to hold. What is missing
-//! is wished for, and somebody else looks it up. Anybody may have written any entry. No clock and no etcd is
-//! asked in here; time is the age of the process.
+//! is wished for, and somebody else looks it up. Nothing is told before the records were published, which say who
+//! gets which version. Anybody may have written any entry. No clock and no etcd is asked in here; time is the age of
+//! the process.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub(super) struct View {
     /// Versions whose instances name no descriptors, and that nobody wrote down yet.
     unrecorded: BTreeSet<Of>,
     versions_listed: bool,
+    records_listed: bool,
     listing: Listing,
     /// Instances that may have to be told, and new versions.
     dirty: BTreeSet<String>,
@@ -111,6 +113,7 @@ impl View {
             retired: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
             versions_listed: false,
+            records_listed: false,
             listing: Listing::Awaited,
             dirty: BTreeSet::new(),
             learned: Vec::new(),
@@ -240,6 +243,11 @@ impl View {
         self.versions_listed = true;
     }
 
+    /// All records were published once.
+    pub(super) fn records_are_listed(&mut self) {
+        self.records_listed = true;
+    }
+
     /// Whether descriptors are stored, and the protobuf services in them, as it was at this age.
     pub(super) fn looked_up(&mut self, digest: Digest, found: Option<Vec<String>>, age: Duration) {
         let found = found.map(Arc::new);
@@ -279,6 +287,10 @@ impl View {
             }
             return inputs;
         };
+        // What is stable is in the records. Without them the highest version would be it for a moment, for everybody.
+        if !self.records_listed {
+            return inputs;
+        }
         let patience = if age < since + LISTING_WAITS { INSTANCE_WAITS } else { Duration::ZERO };
         let mut all = BTreeMap::new();
         for (key, held) in &self.instances {
@@ -481,6 +493,7 @@ mod tests {
             Terms { allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ttl_s: 15 },
         );
         view.versions_are_listed();
+        view.records_are_listed();
         view
     }
 
@@ -543,6 +556,18 @@ mod tests {
         assert!(view.wishes(Duration::ZERO).is_empty() && view.told("catalog/a", 5));
         view.put(entry("catalog/a", 4, "draining"), START);
         assert_eq!(told(&view.flush(Duration::ZERO)), "", "older than what is known");
+    }
+
+    #[test]
+    fn nothing_is_told_before_the_records_are_known() {
+        let mut view = View { records_listed: false, ..view() };
+        view.list(vec![entry("catalog/a", 5, "up")], START);
+        view.looked_up(digest(), Some(vec!["shop.v1.Shop".into()]), Duration::ZERO);
+        view.learn(of(), record());
+        assert_eq!(told(&view.flush(Duration::from_secs(9))), "version catalog 1.5.0");
+        assert!(!view.is_complete());
+        view.records_are_listed();
+        assert_eq!(told(&view.flush(Duration::from_secs(9))), "listed catalog/a up");
     }
 
     #[test]

@@ -146,15 +146,8 @@ impl Publisher {
     ) -> Result<Outcome, Error> {
         let records = self.records();
         let key = frontend::key(&offer.frontend.id);
-        check_expected(&records, &key, expected)?;
         let before = published(&records, &offer.frontend.id);
-        let findings = self.examine(offer).await?;
-        // What is published and broken can still be deprecated.
-        let lives = before.as_ref().is_some_and(|before| before.frontend.state != Lifecycle::Retired);
-        let only_state = before.as_ref().is_some_and(|before| only_state_differs(before, offer));
-        if !(lives && only_state) && findings.iter().any(|found| found.severity == Severity::Error) {
-            return Err(Error::Unfit(findings));
-        }
+        let findings = self.judge(offer, expected, &records).await?;
         let Some(next) = self.record(offer, &records)? else {
             return Ok(Outcome { sequence: None, findings });
         };
@@ -187,6 +180,31 @@ impl Publisher {
         };
         let written = self.audit.change(change, act).await?;
         Ok(Outcome { sequence: Some(written.sequence), findings })
+    }
+
+    /// What `publish` would say, without writing anything.
+    pub async fn rehearse(&self, offer: &Offer, expected: Option<u64>) -> Result<Outcome, Error> {
+        let findings = self.judge(offer, expected, &self.records()).await?;
+        Ok(Outcome { sequence: None, findings })
+    }
+
+    /// What is found about an offer that can be published beside these records.
+    async fn judge(
+        &self,
+        offer: &Offer,
+        expected: Option<u64>,
+        records: &Records,
+    ) -> Result<Vec<Diagnostic>, Error> {
+        check_expected(records, &frontend::key(&offer.frontend.id), expected)?;
+        let before = published(records, &offer.frontend.id);
+        let findings = self.examine(offer).await?;
+        // What is published and broken can still be deprecated.
+        let lives = |before: &Published| before.frontend.state != Lifecycle::Retired;
+        let excused = before.is_some_and(|before| lives(&before) && only_state_differs(&before, offer));
+        if !excused && findings.iter().any(|found| found.severity == Severity::Error) {
+            return Err(Error::Unfit(findings));
+        }
+        Ok(findings)
     }
 
     /// Whether an offer would change anything.
@@ -259,15 +277,17 @@ impl Publisher {
     }
 
     /// Whether saying so would change anything.
-    pub fn reassigns(&self, app: &App) -> Result<bool, Error> {
+    pub fn reassigns(&self, app: &App, expected: Option<u64>) -> Result<bool, Error> {
         let records = self.records();
+        check_expected(&records, &frontend::app_key(&app.name), expected)?;
         check_targets(app, &records)?;
         Ok(assignment(app, Origin::Command, &records).is_some())
     }
 
-    /// Why a version cannot be retired; nothing, when it can.
-    pub fn check_retirement(&self, id: &FrontendId) -> Result<Published, Error> {
+    /// Why a version cannot be retired; the version, when it can.
+    pub fn check_retirement(&self, id: &FrontendId, expected: Option<u64>) -> Result<Published, Error> {
         let records = self.records();
+        check_expected(&records, &frontend::key(id), expected)?;
         let Some(known) = published(&records, id) else {
             return Err(Error::Refused(format!(
                 "{id} is not published; `turnout frontend list` shows what is"
@@ -303,8 +323,7 @@ impl Publisher {
     ) -> Result<Outcome, Error> {
         let records = self.records();
         let key = frontend::key(id);
-        check_expected(&records, &key, expected)?;
-        let before = self.check_retirement(id)?;
+        let before = self.check_retirement(id, expected)?;
         if before.frontend.state == Lifecycle::Retired {
             return Ok(Outcome::default());
         }

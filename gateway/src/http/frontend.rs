@@ -15,6 +15,7 @@ use super::answer::{Class, Refusal};
 use crate::execute::fault::Fault;
 use crate::generation::{Generation, View};
 use crate::identity::{Caller, Refused};
+use crate::lineup::frontend_name;
 use crate::telemetry::Named;
 
 /// What the answer says about the caller's frontend, when there is anything to say.
@@ -79,10 +80,12 @@ impl<'g> Seat<'g> {
         let identity = frontends.identify(&caller.claim, caller.trust, visitor, caller.at);
         count((named(frontends, caller, identity.sees), identity.how));
         let frontend = match identity.sees {
-            // What is built in is for everybody: nobody is told to become something else.
             Sees::BuiltIn => {
                 let view = generation.view(None).ok_or_else(nothing_offered)?;
-                return Ok(Seat { view, notice: None });
+                // Before anything is published there is nothing that a caller could become.
+                let told = identity.how.wants_update() && !frontends.published.is_empty();
+                let notice = told.then_some(Notice { status: Status::UpdateRequired, target: None });
+                return Ok(Seat { view, notice });
             }
             Sees::Nothing => {
                 let message = "the frontend version that this caller is assigned is not served any more";
@@ -113,7 +116,7 @@ impl<'g> Seat<'g> {
         }
         match self.notice {
             Some(notice) if notice.status == Status::UpdateRequired => {
-                let instead = self.view.frontend.as_ref().map_or_else(String::new, FrontendId::to_string);
+                let instead = frontend_name(self.view.frontend.as_ref());
                 let message = format!(
                     "This frontend version is not served any more, or was not given to this caller, and the \
                      operation does not fit {instead}, which it would get instead. Load the page again."

@@ -97,6 +97,8 @@ pub struct Guest {
     pub units: Units,
     /// The token that its browser has already.
     pub before: Option<Arc<Pass>>,
+    /// What the bare name in an address may choose.
+    pub trust: Trust,
     /// When it asked.
     pub at: Timestamp,
 }
@@ -177,7 +179,7 @@ impl Reader {
         let given = before.as_ref().map(|pass| &pass.units);
         let units = named(bearer.as_deref().map(|bearer| &bearer.units), edge, given);
         let person = units.person.or_else(|| Some(anonymous()));
-        Guest { units: Units { person, ..units }, before, at }
+        Guest { units: Units { person, ..units }, before, trust: settings.trust, at }
     }
 
     fn sent(&self, text: Option<&str>, at: Timestamp) -> Sent {

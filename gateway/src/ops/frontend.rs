@@ -11,7 +11,6 @@ use turnout_control::frontend::{self, App, Document, Lifecycle, Pin as Pinned, P
 use turnout_control::id::{AppName, FrontendId, ServiceName, Timestamp};
 use turnout_control::records::Records;
 use turnout_control::slot::Weight;
-use turnout_schema::Severity;
 
 use super::graph::{self, Diagnostic};
 use super::{Facts, fault};
@@ -355,10 +354,7 @@ pub(super) async fn publish(facts: &Facts, asked: Asked, by: By) -> Result<Front
         findings: Vec::new(),
     };
     let ended = match by {
-        By::Nobody => publisher.examine(&offer).await.and_then(|findings| {
-            let errors = findings.iter().any(|found| found.severity == Severity::Error);
-            if errors { Err(Error::Unfit(findings)) } else { Ok(Outcome { sequence: None, findings }) }
-        }),
+        By::Nobody => publisher.rehearse(&offer, expected).await,
         By::Somebody(author) => publisher.publish(&offer, author, expected).await,
     };
     match ended {
@@ -439,7 +435,7 @@ pub(super) async fn retire(
 ) -> Result<FrontendPublished> {
     let (id, expected) = (id(name)?, revision(expected)?);
     let publisher = &facts.frontends.publisher;
-    let known = publisher.check_retirement(&id).map_err(|error| told(&error))?;
+    let known = publisher.check_retirement(&id, expected).map_err(|error| told(&error))?;
     let before = known.frontend.state;
     let sequence = match by {
         By::Nobody => None,
@@ -486,7 +482,7 @@ pub(super) async fn assign(
         }
     };
     let publisher = &facts.frontends.publisher;
-    let changed = publisher.reassigns(&assignment).map_err(|error| told(&error))?;
+    let changed = publisher.reassigns(&assignment, expected).map_err(|error| told(&error))?;
     let sequence = match by {
         By::Nobody => None,
         By::Somebody(author) => {

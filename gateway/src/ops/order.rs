@@ -116,6 +116,12 @@ impl Decision {
                     .to_owned(),
             );
         }
+        let base = self.ground.policies.base(&rollout.service, rollout.major());
+        let is_meant =
+            |base: &Base| base.stable == rollout.to || base.instead_of.as_ref() == Some(&rollout.to);
+        if self.order == Order::Start && rollout.state == State::Promoted && base.is_some_and(is_meant) {
+            return refuse("is promoted and its version is stable: there is nothing to try".to_owned());
+        }
         match rollout.takes(&self.wanted("judged")) {
             Ok(()) => Ok(()),
             Err(why) => Err(fault::conflict(format!("{}: {why}", name(rollout)))),

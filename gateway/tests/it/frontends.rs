@@ -247,6 +247,37 @@ async fn a_page_has_its_token_and_sets_a_cookie_that_no_script_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_chooses_no_version_where_a_name_may_not() {
+    let (data, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(dir.path(), "web/app.yaml", APP);
+    version(dir.path(), "2.4.1", "active");
+    version(dir.path(), "2.5.0", "active");
+    let (place, key) = (dir.path().display().to_string(), data.path().join("key").display().to_string());
+    let settings = [("frontends.dir", &*place), ("frontends.trust", "signed"), ("frontends.key_file", &*key)];
+    let gateway = Gateway::start_with(data.path(), &settings).await;
+    let world = World { data, dir, gateway };
+    world.register("1.4.0").await;
+    world.wait_for_app().await;
+    world.wait_for("web@2.5.0", "ACTIVE", "TAKEN").await;
+    assert_eq!(shown(&world.get("/apps/web@2.4.1/", &[]).await), "2.4.1");
+    let other = world.get("/apps/web@2.5.0/", &[]).await;
+    assert_eq!((other.status, header(&other, "set-cookie")), (StatusCode::NOT_FOUND, ""));
+    world.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_version_are_nobodys_before_it_is_published() {
+    let world = World::start(APP, &[("2.4.1", "active")]).await;
+    world.wait_for("web@2.4.1", "-", "WAITING").await;
+    let path = "/apps/web@2.4.1/assets/app-1a2b.js";
+    assert_eq!(world.get(path, &[]).await.status, StatusCode::NOT_FOUND);
+    world.register("1.4.0").await;
+    world.wait_for_app().await;
+    assert_eq!(world.get(path, &[]).await.status, StatusCode::OK);
+    world.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_of_a_version_never_change_and_nothing_else_can_be_had() {
     let world = World::start(APP, &[("2.4.1", "active"), ("2.5.0", "preview")]).await;
     world.register("1.4.0").await;

@@ -145,7 +145,7 @@ fn kind(path: &str) -> &'static str {
         "woff2" => "font/woff2",
         "ttf" => "font/ttf",
         "wasm" => "application/wasm",
-        "txt" => "text/plain; charset=utf-8",
+        "txt" | "md" => "text/plain; charset=utf-8",
         "xml" => "application/xml",
         "pdf" => "application/pdf",
         "mp4" => "video/mp4",

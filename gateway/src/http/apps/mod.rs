@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use serde_json::json;
-use turnout_control::frontend::{App, Frontends, Lifecycle};
+use turnout_control::frontend::{App, Frontends, Lifecycle, Trust};
 use turnout_control::id::{AppName, FrontendId};
 use turnout_control::slot::{Unit, UnitKind};
 
@@ -160,12 +160,13 @@ async fn versions_page(apps: &Apps, id: &FrontendId, headers: &HeaderMap) -> Res
         app.is_some_and(|app| *app.assign(guest.units.visitor(), guest.at).0 == id.version)
     };
     let was_given = || guest.before.as_ref().is_some_and(|pass| pass.names(id, guest.at));
-    match known.state {
-        Lifecycle::Active | Lifecycle::Deprecated => serve(apps, id, guest, headers).await,
-        Lifecycle::Preview if is_assigned() || was_given() => serve(apps, id, guest, headers).await,
-        Lifecycle::Preview => missing(),
-        Lifecycle::Retired => gone(id),
-    }
+    // The page comes with a token, so an address may choose no more than a header may.
+    let may_choose = match (known.state, guest.trust) {
+        (Lifecycle::Retired, _) => return gone(id),
+        (Lifecycle::Active | Lifecycle::Deprecated, Trust::Claims) => true,
+        (Lifecycle::Active | Lifecycle::Deprecated, Trust::Signed) | (Lifecycle::Preview, _) => false,
+    };
+    if may_choose || is_assigned() || was_given() { serve(apps, id, guest, headers).await } else { missing() }
 }
 
 /// The page of a version with a token of its own.
@@ -186,8 +187,12 @@ async fn serve(apps: &Apps, id: &FrontendId, guest: Guest, headers: &HeaderMap) 
     response
 }
 
-/// A file of a version, whatever its state is: tabs that are open go on loading their parts.
+/// A file of a published version, whatever its state is: tabs that are open go on loading their parts. What only
+/// waits in the directory is nobody's business, and may still change.
 async fn asset(apps: &Apps, id: &FrontendId, path: &str, headers: &HeaderMap) -> Response {
+    if !apps.frontends().published.contains_key(id) {
+        return missing();
+    }
     let Some(page) = apps.page(id) else { return missing() };
     let Some(file) = apps.files.get(&page, path).await else { return missing() };
     let mut response = if has(headers, &file.tag) {

@@ -244,6 +244,22 @@ async fn before_anything_is_published_everybody_sees_what_is_built_in() {
 }
 
 #[tokio::test]
+async fn where_no_app_is_for_everybody_who_is_not_what_it_says_is_told_so() {
+    let frontends = Frontends { apps: BTreeMap::new(), default: None, ..(*published().frontends).clone() };
+    let views = vec![Arc::new(view(None, "1.5.0"))];
+    let world = world(Generation::new(1, 1, Arc::new(frontends), views), Trust::Claims, None);
+    assert_eq!(world.sees(&[]).await, (true, Value::Null));
+    let told = json!({ "status": "update_required", "target": null });
+    for sent in [("x-frontend-token", "a.b.c"), ("x-frontend-version", "web@2.3.0")] {
+        assert_eq!(world.sees(&[sent]).await, (true, told.clone()), "{sent:?}");
+        let (status, headers, body) = world.ask("{ nope }", &[sent]).await;
+        assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (403, &json!("FRONTEND_RETIRED")));
+        assert!(body["errors"][0]["message"].as_str().unwrap().contains("any@0.0.0"), "{body}");
+        assert_eq!(headers["turnout-frontend-status"], "update_required");
+    }
+}
+
+#[tokio::test]
 async fn a_deprecated_frontend_is_served_and_told_in_a_header() {
     let world = world(published(), Trust::Claims, None);
     let (status, headers, body) = world.ask("{ __typename }", &[("x-frontend-version", "web@2.4.0")]).await;

@@ -48,6 +48,16 @@ impl World {
 }
 
 #[tokio::test]
+async fn what_is_stable_is_not_tried_again() {
+    let world = World::with_catalog().await;
+    world.rolls_out(State::Promoted).await;
+    world.stable("1.5.0").await;
+    let (_, why) = refusal(&world.ask(&order("START", "")).await);
+    assert!(why.contains("is promoted and its version is stable"), "{why}");
+    assert!(world.rollout().orders.is_empty());
+}
+
+#[tokio::test]
 async fn an_order_is_written_down_and_answered_when_it_is_carried_out() {
     let world = World::with_catalog().await;
     world.rolls_out(State::Pending(Pending::Operator)).await;

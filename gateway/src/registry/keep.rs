@@ -8,6 +8,8 @@
 //! Descriptors are not in here. A gateway whose registry is in its own file and that follows no other needs none
 //! of this.
 
+pub mod records;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -134,15 +136,19 @@ pub fn load(directory: &Path, sources: &[SourceName], own: Known) -> Known {
     match read {
         Ok(kept) => merge(own, kept, sources),
         Err(error) => {
-            let aside = directory.join("table.json.broken");
-            let moved = fs::rename(&path, &aside);
-            tracing::error!(
-                error = %chain(&error), file = %path.display(), aside = moved.is_ok(),
-                "the kept table cannot be used: starting without it"
-            );
+            put_aside(&path, &error);
             own
         }
     }
+}
+
+/// Moves a file that cannot be used out of the way, so that somebody can look at it.
+fn put_aside(path: &Path, error: &Error) {
+    let moved = fs::rename(path, path.with_extension("json.broken"));
+    tracing::error!(
+        error = %chain(error), file = %path.display(), aside = moved.is_ok(),
+        "what was kept cannot be used: starting without it"
+    );
 }
 
 /// What the own store knows itself goes before what was kept of it; sources that are not followed any more
@@ -207,15 +213,18 @@ pub async fn run(hub: Arc<Hub>, sources: Vec<SourceName>, directory: PathBuf, st
 
 /// Replaces the file in one step; after this it is there also when the power fails.
 pub(super) fn write(directory: &Path, known: &Known) -> io::Result<()> {
-    let text = serialize(known)?;
-    let new = directory.join("table.json.new");
+    replace(directory, NAME, &serialize(known)?)
+}
+
+fn replace(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+    let new = directory.join(format!("{name}.new"));
     fs::create_dir_all(directory)?;
     // Leases are in it, and whoever knows one may end it.
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     drop(file);
-    fs::rename(&new, directory.join(NAME))?;
+    fs::rename(&new, directory.join(name))?;
     File::open(directory)?.sync_all()
 }
 
@@ -262,7 +271,8 @@ fn told(source: &SourceName, key: &str, registered: &Registered) -> Told {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Known, Error> {
+/// What a file has, when it is as it was written.
+fn text(bytes: &[u8]) -> Result<Box<RawValue>, Error> {
     let whole: Whole = serde_json::from_slice(bytes).map_err(Error::Shape)?;
     if whole.format != FORMAT {
         return Err(Error::Format(whole.format));
@@ -270,7 +280,11 @@ fn parse(bytes: &[u8]) -> Result<Known, Error> {
     if Digest::of(whole.table.get().as_bytes()).to_string() != whole.digest {
         return Err(Error::Digest);
     }
-    let table: ReadTable = serde_json::from_str(whole.table.get()).map_err(Error::Shape)?;
+    Ok(whole.table)
+}
+
+fn parse(bytes: &[u8]) -> Result<Known, Error> {
+    let table: ReadTable = serde_json::from_str(text(bytes)?.get()).map_err(Error::Shape)?;
     let mut services: BTreeMap<_, Service> = BTreeMap::new();
     for row in table.versions {
         let at = format!("{}/{}", row.service, row.version);

@@ -59,6 +59,9 @@ pub async fn open(config: &Config, clock: Clock, terms: watch::Receiver<Terms>) 
         (RegistryKind::Etcd(etcd), Ground::Lock(held)) => {
             let cluster = Arc::new(Cluster::new(Contact::from(etcd), clock));
             let etcd = Etcd::new(cluster, &etcd.prefix, hub.clone(), terms, replica.clone());
+            let data = config.data.clone();
+            let records = tokio::task::spawn_blocking(move || keep::records::load(&data)).await;
+            etcd.remember(records.map_err(|_| OpenError::Stopped)?);
             (schemas::cached(etcd, config.data.join("schemas"), clock).await, Some(held))
         }
         (_, Ground::File(opened)) => (Embedded::new(*opened, hub.clone(), config.registry.grace), None),
@@ -102,6 +105,9 @@ impl Open {
         let Registry { store, hub } = &self.registry;
         let mut tasks: Vec<BoxFuture<'static, ()>> = vec![store.clone().run(stop.clone())];
         let kept = kept(config);
+        if config.registry.kind != RegistryKind::Embedded {
+            tasks.push(Box::pin(keep::records::run(store.records(), config.data.clone(), stop.clone())));
+        }
         if !kept.is_empty() {
             tasks.push(Box::pin(keep::run(hub.clone(), kept, config.data.clone(), stop.clone())));
         }

@@ -97,6 +97,11 @@ impl Etcd {
         })
     }
 
+    /// Takes up the records that were known before the start, until etcd tells them.
+    pub fn remember(&self, records: Records) {
+        self.records.send_replace(Arc::new(records));
+    }
+
     /// What stands at these keys at one revision.
     async fn look(&self, keys: Vec<String>) -> Result<Vec<Option<Entry>>, Error> {
         let ops: Vec<TxnOp> = keys.into_iter().map(|key| TxnOp::get(key, None)).collect();

@@ -42,6 +42,7 @@ fn the_pages_of_the_demo_work_in_a_browser() {
 }
 
 /// Node and a browser; none where something is missing.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn programs() -> Option<(OsString, OsString)> {
     let named = |variable: &str| {
         let found = std::env::var_os(variable);

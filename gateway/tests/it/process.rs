@@ -93,7 +93,7 @@ fn the_demo_lists_its_services_survives_kill_and_stops_cleanly() {
     while !greeting.contains("Ctrl-C") {
         demo.rest.read_line(&mut greeting).unwrap();
     }
-    assert!(greeting.contains("turnout service list --admin http://"), "{greeting}");
+    assert!(greeting.contains(" service list --admin http://"), "{greeting}");
     let all = demo.wait_for("registration of all", |living| living.len() == turnout_samples::DEMO.len());
     demo.signal(rustix::process::Signal::KILL);
     demo.child.wait().unwrap();

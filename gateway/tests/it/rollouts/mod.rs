@@ -379,7 +379,9 @@ async fn scenario_09_a_broken_stable_version_is_no_reason_to_go_back() {
     let _one = ONE.lock().await;
     let data = tempfile::tempdir().unwrap();
     let config = data.path().join("turnout.yaml");
-    std::fs::write(&config, SETTINGS).unwrap();
+    // Without it, a candidate that is so much better is proven safe and promoted before anybody asks.
+    let settings = format!("{SETTINGS}services: {{ math: {{ approval: operator }} }}\n");
+    std::fs::write(&config, settings).unwrap();
     let gateway = Turnout::start("serve", data.path(), &["--config", &config.display().to_string()]);
     let _stable = Service::start("math", "1.0.0", &gateway.admin, &["--fail-rate", "0.5"]);
     eventually("the graph answers", SOON, async || operate(&gateway.public, ADD).await.ok()).await;

@@ -5,8 +5,8 @@
 //! tells a damaged file, which is put aside: starting without it is slower, and starting with half of it would
 //! be wrong. What is read from it is only what was known; the sources still have to be heard.
 //!
-//! Descriptors are not in here, and what was decided is beside it (`records`). A gateway whose registry is in its own file and that follows no other needs none
-//! of this.
+//! Descriptors are not in here, and what was decided is in a file of its own (`records`). A gateway whose
+//! registry is in its own file and that follows no other needs none of this.
 
 pub mod records;
 
